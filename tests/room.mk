@@ -1,0 +1,4 @@
+# tests: unit (check), fuzz (corpora replayed), arch (the dependency law); cli runs from contrib/check
+include tests/unit/room.mk
+include tests/fuzz/room.mk
+include tests/arch/room.mk
