@@ -1,0 +1,17 @@
+/* copy: unpacked layers flattened into one directory, for --overlay=copy. */
+#ifndef STRAKE_LAYER_COPY_H
+#define STRAKE_LAYER_COPY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+
+/* layers: descriptors of the layer directories (with root/ inside), base first. dst: an empty directory.
+ * Applies whiteouts of both forms; keeps modes, mtimes, xattrs, hard links (within a layer), holes; copies
+ * by reflink, else copy_file_range, else read and write. owners: the caller is root over a full id range in
+ * its namespace: sets the true owners and modes (devices stay placeholder files); else all stays the
+ * caller's with the recorded xattrs copied along. */
+int layer_copy(int dst, const int *layers, size_t n_layers, bool owners, struct err *err);
+
+#endif
