@@ -14,4 +14,8 @@
  * caller's with the recorded xattrs copied along. */
 int layer_copy(int dst, const int *layers, size_t n_layers, bool owners, struct err *err);
 
+/* The content of the directory src into the empty directory dst, with its own mode and times: everything as it stands,
+ * owners too where the caller may set them (in the namespace they are the container's). For seeding volumes. */
+int layer_copy_tree(int dst, int src, struct err *err);
+
 #endif

@@ -1,0 +1,198 @@
+/* Theory of operation
+ *
+ * kernel: OverlayFS mounted inside the user namespace over the unpacked layers, which belong to the caller and so to
+ * the container's root. The layers are opened here, in the container's mount namespace, because the kernel takes
+ * layers only from the mounter's own namespace, and handed over as descriptors: neither their number nor the length
+ * of their paths matters then.
+ *
+ * copy: the layers flattened into the container's own directory, for kernels before 5.11 and file systems that the
+ * kernel's overlay refuses as upper (NFS, Lustre, GPFS), and where layers hold ".wh." files. The only one that gives
+ * the files their true owners, when a range of ids is mapped.
+ *
+ * auto takes the first and falls to the second when the kernel refuses, whatever the reason: trying is cheaper and
+ * more truthful than any list of kernels and file systems.
+ */
+#include "container/rootfs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/str.h"
+#include "layer/copy.h"
+#include "ns/mount.h"
+
+void rootfs_release(struct rootfs *r)
+{
+	free(r->dir);
+	strv_free(r->layers);
+	*r = (struct rootfs){ 0 };
+}
+
+const char *overlay_mode_name(enum overlay_mode mode)
+{
+	switch (mode) {
+	case OVERLAY_KERNEL:
+		return "kernel";
+	case OVERLAY_COPY:
+		return "copy";
+	case OVERLAY_AUTO:
+		break;
+	}
+	return "auto";
+}
+
+static void close_all(int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		fd_closep(&fds[i]);
+}
+
+/* Opens what the layers' directories hold under `name` ("root", or "." for the directory itself), base first. */
+static int open_layers(const struct rootfs *r, const char *name, int flags, int *fds, struct err *err)
+{
+	size_t n = strv_len(r->layers);
+
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_free_ char *path = xasprintf("%s/%s", r->layers[i], name);
+
+		fds[i] = open(path, flags | O_DIRECTORY | O_CLOEXEC);
+		if (fds[i] < 0) {
+			int code = errno;
+
+			close_all(fds, i);
+			return err_sys(err, code, "cannot open unpacked layer '%s'", path);
+		}
+	}
+	return 0;
+}
+
+static int open_dir(int dirfd, const char *name, const struct rootfs *r, struct err *err)
+{
+	int fd;
+
+	if (mkdirat(dirfd, name, 0755) < 0 && errno != EEXIST)
+		return err_sys(err, errno, "cannot make '%s/%s'", r->dir, name);
+	fd = openat(dirfd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, errno, "cannot open '%s/%s'", r->dir, name);
+	return fd;
+}
+
+/* The merged root shows the upper's mode: it takes that of the topmost layer. */
+static int match_root_mode(int top_layer, int dirfd, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(top_layer, &st) < 0)
+		return err_sys(err, errno, "cannot stat the topmost layer");
+	if ((st.st_mode & 07777) != 0755 && fchmodat(dirfd, "upper", st.st_mode & 07777, 0) < 0)
+		return err_sys(err, errno, "cannot set the mode of the root directory");
+	return 0;
+}
+
+static int kernel_layers_usable(const struct rootfs *r, struct err *err)
+{
+	for (char **layer = r->layers; layer && *layer; layer++) {
+		_cleanup_free_ char *mark = xasprintf("%s/wh", *layer);
+
+		if (access(mark, F_OK) == 0)
+			return err_set(err, ENOTSUP, "layer '%s' holds its whiteouts as .wh. files", *layer);
+	}
+	return 0;
+}
+
+static int stack_kernel(const struct rootfs *r, int dirfd, int root_fd, struct err *err)
+{
+	size_t n = strv_len(r->layers);
+	_cleanup_free_ int *base_first = xcalloc(n + 1, sizeof(int));
+	_cleanup_free_ int *top_first = xcalloc(n + 1, sizeof(int));
+	_cleanup_fd_ int upper = -1, work = -1;
+	int ret;
+
+	if (kernel_layers_usable(r, err) < 0)
+		return -err->code;
+	upper = open_dir(dirfd, "upper", r, err);
+	if (upper < 0)
+		return upper;
+	work = open_dir(dirfd, "work", r, err);
+	if (work < 0)
+		return work;
+	ret = open_layers(r, "root", O_PATH, base_first, err);
+	if (ret < 0)
+		return ret;
+	for (size_t i = 0; i < n; i++)
+		top_first[i] = base_first[n - 1 - i];
+
+	ret = match_root_mode(top_first[0], dirfd, err);
+	if (ret == 0)
+		ret = mount_overlay(root_fd, "the container's root", top_first, (unsigned int)n, upper, work,
+				    r->throw_away ? "volatile" : NULL, err);
+	close_all(base_first, n);
+	return ret;
+}
+
+static int stack_copy(const struct rootfs *r, int root_fd, struct err *err)
+{
+	size_t n = strv_len(r->layers);
+	_cleanup_free_ int *layers = xcalloc(n + 1, sizeof(int));
+	_cleanup_free_ char *path = xasprintf("%s/root", r->dir);
+	_cleanup_fd_ int dst = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int ret;
+
+	if (dst < 0)
+		return err_sys(err, errno, "cannot open '%s'", path);
+	ret = open_layers(r, ".", O_RDONLY, layers, err);
+	if (ret < 0)
+		return ret;
+	ret = layer_copy(dst, layers, n, r->owners, err);
+	close_all(layers, n);
+	if (ret < 0)
+		return err_prefix(err, "cannot copy the image's layers");
+	return mount_bind(dst, root_fd, "the container's root", 0, false, MS_PRIVATE, err);
+}
+
+static int stack(const struct rootfs *r, int dirfd, int root_fd, struct err *err)
+{
+	int ret;
+
+	if (r->mode == OVERLAY_COPY)
+		return stack_copy(r, root_fd, err);
+	ret = stack_kernel(r, dirfd, root_fd, err);
+	if (ret == 0) {
+		log_verbose("root file system: kernel overlay over %zu layers", strv_len(r->layers));
+		return 0;
+	}
+	if (r->mode == OVERLAY_KERNEL)
+		return ret;
+	log_verbose("root file system: a copy, since the kernel overlay does not work here: %s", err->msg);
+	*err = (struct err)ERR_INIT;
+	return stack_copy(r, root_fd, err);
+}
+
+int rootfs_stack(const struct rootfs *r, struct err *err)
+{
+	_cleanup_fd_ int dirfd = -1, root_fd = -1;
+	_cleanup_free_ char *path = xasprintf("%s/root", r->dir);
+	int ret;
+
+	if (!strv_len(r->layers))
+		return err_set(err, EINVAL, "the image has no layers: there is nothing to run");
+	dirfd = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dirfd < 0)
+		return err_sys(err, errno, "cannot open '%s'", r->dir);
+	root_fd = open_dir(dirfd, "root", r, err);
+	if (root_fd < 0)
+		return root_fd;
+	ret = stack(r, dirfd, root_fd, err);
+	if (ret < 0)
+		return ret;
+
+	ret = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return ret < 0 ? err_sys(err, errno, "cannot open '%s'", path) : ret;
+}

@@ -1,0 +1,26 @@
+/* rootfs: the one place that decides how a root file system is stacked, and does it. */
+#ifndef STRAKE_CONTAINER_ROOTFS_H
+#define STRAKE_CONTAINER_ROOTFS_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "container/request.h"
+
+struct rootfs {
+	enum overlay_mode mode;	/* as asked: auto takes kernel, and copy where that fails */
+	char *dir;		/* the container's directory, absolute: upper, work and root are in it */
+	char **layers;		/* unpacked layers, base first (strv of absolute paths) */
+	bool throw_away;	/* --rm: nobody reads the upper after a crash, so it need not be synced */
+	bool owners;		/* copy: a full id range is mapped, set the true owners */
+};
+
+void rootfs_release(struct rootfs *r);
+
+/* In the container's user and mount namespaces. Returns a descriptor (O_PATH) of the root, a mount point. */
+int rootfs_stack(const struct rootfs *r, struct err *err);
+
+/* "kernel", "copy", "auto". */
+const char *overlay_mode_name(enum overlay_mode mode);
+
+#endif
