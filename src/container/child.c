@@ -35,8 +35,8 @@ static int (*const operations[OP_KINDS])(struct child *, const struct op *, stru
 	[OP_EXEC] = op_exec,
 };
 
-/* The parent's word that the id maps are written. End of file: the parent failed or died; nobody is left to be
- * told. */
+/* The parent's word that the id maps are written. End of file: the parent failed or died; nobody is
+ * left to be told. */
 static void wait_for_go(int socket)
 {
 	char go;
@@ -64,7 +64,8 @@ static int shed_inheritance(const struct child *c, struct err *err)
 	umask(0022);
 
 #ifdef SYS_close_range
-	if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0 && errno != ENOSYS && errno != EINVAL)
+	if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0 && errno != ENOSYS &&
+	    errno != EINVAL)
 		return err_sys(err, errno, "close_range");
 #endif
 	if (setsid() < 0)

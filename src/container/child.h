@@ -8,13 +8,13 @@
 /* What an operation works on. */
 struct child {
 	const struct plan *plan;
-	int root_fd;		/* O_PATH: the new root; after OP_PIVOT it is "/" */
-	int socket;		/* to the parent: "go" comes in, the terminal's master goes out */
-	int error_fd;		/* one struct err, or end of file when the command runs */
-	int entry_fd;		/* the sealed strake-entry */
-	int host_root_fd;	/* O_PATH: the host's root, for sources; -1 after the pivot */
-	char **env;		/* the plan's, with HOME added once the user is known (owned) */
-	bool root_user;		/* the command runs with id 0 */
+	int root_fd;	  /* O_PATH: the new root; after OP_PIVOT it is "/" */
+	int socket;	  /* to the parent: "go" comes in, the terminal's master goes out */
+	int error_fd;	  /* one struct err, or end of file when the command runs */
+	int entry_fd;	  /* the sealed strake-entry */
+	int host_root_fd; /* O_PATH: the host's root, for sources; -1 after the pivot */
+	char **env;	  /* the plan's, with HOME added once the user is known (owned) */
+	bool root_user;	  /* the command runs with id 0 */
 };
 
 /* Runs in the cloned process; returns only through exec or _exit. */

@@ -12,7 +12,8 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
-/* The container's own directory and its first write: nothing to replace, nothing to make durable. */
+/* The container's own directory and its first write: nothing to replace, nothing to make durable.
+ */
 static int write_new(int dir, const char *name, const char *text, size_t len, struct err *err)
 {
 	_cleanup_fd_ int fd = openat(dir, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
@@ -56,8 +57,8 @@ int etc_files_write(int dir_fd, const char *hostname, struct err *err)
 
 	if (read_host("/etc/hosts", &hosts) < 0 ||
 	    (hosts.len == 0 && buf_addstr(&hosts, "127.0.0.1 localhost\n::1 localhost\n") < 0) ||
-	    buf_addf(&hosts, "127.0.0.1 %s\n", hostname) < 0 || buf_addf(&name, "%s\n", hostname) < 0 ||
-	    read_host("/etc/resolv.conf", &resolv) < 0)
+	    buf_addf(&hosts, "127.0.0.1 %s\n", hostname) < 0 ||
+	    buf_addf(&name, "%s\n", hostname) < 0 || read_host("/etc/resolv.conf", &resolv) < 0)
 		return err_set(err, EFBIG, "the host's /etc/hosts or /etc/resolv.conf is too long");
 
 	ret = write_new(etc, "hosts", hosts.data, hosts.len, err);

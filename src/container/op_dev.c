@@ -1,5 +1,6 @@
-/* /dev: a tmpfs with the few nodes every program expects, bound from the host since an ordinary user can make none, and
- * the instances of devpts, shm and mqueue that belong to the container's namespaces. */
+/* /dev: a tmpfs with the few nodes every program expects, bound from the host since an ordinary
+ * user can make none, and the instances of devpts, shm and mqueue that belong to the container's
+ * namespaces. */
 #include "container/child.h"
 
 #include <errno.h>
@@ -17,17 +18,13 @@
 #include "container/tty.h"
 #include "ns/mount.h"
 
-static const char *const nodes[] = { "null", "zero", "full", "random", "urandom", "tty" };
+static const char *const nodes[] = {"null", "zero", "full", "random", "urandom", "tty"};
 
 static const struct {
 	const char *name, *target;
 } links[] = {
-	{ "fd", "/proc/self/fd" },
-	{ "stdin", "/proc/self/fd/0" },
-	{ "stdout", "/proc/self/fd/1" },
-	{ "stderr", "/proc/self/fd/2" },
-	{ "core", "/proc/kcore" },
-	{ "ptmx", "pts/ptmx" },
+	{"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
+	{"stderr", "/proc/self/fd/2"}, {"core", "/proc/kcore"},	     {"ptmx", "pts/ptmx"},
 };
 
 static int bind_node(int dev, const char *name, struct err *err)
@@ -46,7 +43,8 @@ static int bind_node(int dev, const char *name, struct err *err)
 }
 
 /* Makes the directory `name` of /dev and mounts on it. */
-static int mount_below(int dev, const char *name, const char *fstype, const char *data, struct err *err)
+static int mount_below(int dev, const char *name, const char *fstype, const char *data,
+		       struct err *err)
 {
 	_cleanup_free_ char *target = xasprintf("/dev/%s", name);
 	_cleanup_fd_ int fd = -1;
@@ -56,14 +54,16 @@ static int mount_below(int dev, const char *name, const char *fstype, const char
 	fd = openat(dev, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return err_sys(err, errno, "cannot open '%s'", target);
-	return mount_on(fd, target, fstype, fstype, MS_NOSUID | MS_NOEXEC | (*fstype == 'd' ? 0 : MS_NODEV), data, err);
+	return mount_on(fd, target, fstype, fstype,
+			MS_NOSUID | MS_NOEXEC | (*fstype == 'd' ? 0 : MS_NODEV), data, err);
 }
 
 /* Group 5 is tty in every distribution, but it has to be mapped to be named. */
 static int mount_pts(const struct child *c, int dev, struct err *err)
 {
-	const char *data = idmap_has(&c->plan->identity.gids, 5) ? "newinstance,ptmxmode=0666,mode=0620,gid=5" :
-								   "newinstance,ptmxmode=0666,mode=0620";
+	const char *data = idmap_has(&c->plan->identity.gids, 5)
+				   ? "newinstance,ptmxmode=0666,mode=0620,gid=5"
+				   : "newinstance,ptmxmode=0666,mode=0620";
 
 	return mount_below(dev, "pts", "devpts", data, err);
 }
@@ -89,14 +89,17 @@ static int fill(const struct child *c, int dev, struct err *err)
 
 int op_dev(struct child *c, const struct op *op, struct err *err)
 {
-	_cleanup_fd_ int point = root_open(c->root_fd, op->target, O_PATH | O_DIRECTORY, 0), dev = -1;
+	_cleanup_fd_ int point = root_open(c->root_fd, op->target, O_PATH | O_DIRECTORY, 0),
+			 dev = -1;
 	int ret;
 
 	if (point == -ENOENT)
 		point = root_mkdir_p(c->root_fd, op->target, 0755);
 	if (point < 0)
-		return err_sys(err, -point, "cannot make the mount point '%s' in the container", op->target);
-	ret = mount_on(point, op->target, "tmpfs", "tmpfs", MS_NOSUID | MS_STRICTATIME, "mode=755,size=65536k", err);
+		return err_sys(err, -point, "cannot make the mount point '%s' in the container",
+			       op->target);
+	ret = mount_on(point, op->target, "tmpfs", "tmpfs", MS_NOSUID | MS_STRICTATIME,
+		       "mode=755,size=65536k", err);
 	if (ret < 0)
 		return ret;
 	dev = root_open(c->root_fd, op->target, O_RDONLY | O_DIRECTORY, 0);
@@ -105,10 +108,12 @@ int op_dev(struct child *c, const struct op *op, struct err *err)
 	return fill(c, dev, err);
 }
 
-/* The slave becomes the controlling terminal and the three standard streams; the master goes to the parent. */
+/* The slave becomes the controlling terminal and the three standard streams; the master goes to the
+ * parent. */
 int op_console(struct child *c, const struct op *op, struct err *err)
 {
-	_cleanup_fd_ int dev = root_open(c->root_fd, "/dev", O_PATH | O_DIRECTORY, 0), master = -1, slave = -1, to = -1;
+	_cleanup_fd_ int dev = root_open(c->root_fd, "/dev", O_PATH | O_DIRECTORY, 0), master = -1,
+			 slave = -1, to = -1;
 	int ret;
 
 	if (dev < 0)

@@ -1,5 +1,5 @@
-/* Operations that mount something on a path of the container. Every such path goes through root_open: a symlink in the
- * image leads nowhere but into the image. */
+/* Operations that mount something on a path of the container. Every such path goes through
+ * root_open: a symlink in the image leads nowhere but into the image. */
 #include "container/child.h"
 
 #include <errno.h>
@@ -34,7 +34,9 @@ static int target_dir(struct child *c, const char *target, struct err *err)
 
 	if (fd == -ENOENT)
 		fd = root_mkdir_p(c->root_fd, target, 0755);
-	return fd < 0 ? err_sys(err, -fd, "cannot make the mount point '%s' in the container", target) : fd;
+	return fd < 0 ? err_sys(err, -fd, "cannot make the mount point '%s' in the container",
+				target)
+		      : fd;
 }
 
 static int target_file(struct child *c, const char *target, struct err *err)
@@ -43,7 +45,9 @@ static int target_file(struct child *c, const char *target, struct err *err)
 
 	if (fd == -ENOENT)
 		fd = root_touch(c->root_fd, target, 0644);
-	return fd < 0 ? err_sys(err, -fd, "cannot make the mount point '%s' in the container", target) : fd;
+	return fd < 0 ? err_sys(err, -fd, "cannot make the mount point '%s' in the container",
+				target)
+		      : fd;
 }
 
 static int mount_fs(struct child *c, const char *target, const char *fstype, unsigned long flags,
@@ -70,22 +74,26 @@ static int bind_path(struct child *c, const char *source, const char *target, un
 	return mount_bind(from, to, target, attr, S_ISDIR(st.st_mode), MS_PRIVATE, err);
 }
 
-/* The kernel mounts a new /proc only where the one it would replace is fully visible: not inside a container whose
- * /proc has masked paths. The outer one is shown then: it names processes by their outer ids, and works. */
+/* The kernel mounts a new /proc only where the one it would replace is fully visible: not inside a
+ * container whose /proc has masked paths. The outer one is shown then: it names processes by their
+ * outer ids, and works. */
 int op_proc(struct child *c, const struct op *op, struct err *err)
 {
 	int ret = mount_fs(c, op->target, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL, err);
 
 	if (ret != -EPERM)
 		return ret;
-	log_verbose("a new /proc is refused here (the outer one has masked paths): showing the outer one");
+	log_verbose("a new /proc is refused here (the outer one has masked paths): showing the "
+		    "outer one");
 	*err = (struct err)ERR_INIT;
-	return bind_path(c, "/proc", op->target, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, err);
+	return bind_path(c, "/proc", op->target,
+			 MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, err);
 }
 
 int op_sys(struct child *c, const struct op *op, struct err *err)
 {
-	const unsigned long attr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+	const unsigned long attr =
+		MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 	_cleanup_fd_ int cgroup = -1;
 	struct statfs fs;
 	struct err ignored = ERR_INIT;
@@ -93,7 +101,8 @@ int op_sys(struct child *c, const struct op *op, struct err *err)
 
 	if (ret < 0)
 		return ret;
-	/* The cgroup namespace has a root of its own, which a mount made before it does not show. */
+	/* The cgroup namespace has a root of its own, which a mount made before it does not show.
+	 */
 	cgroup = root_open(c->root_fd, "/sys/fs/cgroup", O_PATH | O_DIRECTORY, 0);
 	if (cgroup >= 0 && fstatfs(cgroup, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC &&
 	    mount_on(cgroup, "/sys/fs/cgroup", "cgroup2", "cgroup2",
@@ -146,7 +155,8 @@ int op_mask(struct child *c, const struct op *op, struct err *err)
 		return err_sys(err, fd < 0 ? -fd : errno, "cannot open '%s'", op->target);
 	if (S_ISDIR(st.st_mode))
 		return mount_on(fd, op->target, "tmpfs", "tmpfs",
-				MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=0,nr_inodes=1,mode=555", err);
+				MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+				"size=0,nr_inodes=1,mode=555", err);
 	null = open("/dev/null", O_PATH | O_CLOEXEC);
 	if (null < 0)
 		return err_sys(err, errno, "cannot open '/dev/null'");
@@ -155,7 +165,8 @@ int op_mask(struct child *c, const struct op *op, struct err *err)
 
 int op_readonly(struct child *c, const struct op *op, struct err *err)
 {
-	const unsigned long attr = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+	const unsigned long attr =
+		MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
 	_cleanup_fd_ int fd = root_open(c->root_fd, op->target, O_PATH | O_NOFOLLOW, 0);
 
 	if (fd == -ENOENT || fd == -EACCES)

@@ -29,8 +29,8 @@ int op_hostname(struct child *c, const struct op *op, struct err *err)
 	return 0;
 }
 
-/* After the pivot: nothing of the host has a name any more but through magic links, and those root_open refuses. What
- * the directory turns out to be is checked once more (CVE-2024-21626). */
+/* After the pivot: nothing of the host has a name any more but through magic links, and those
+ * root_open refuses. What the directory turns out to be is checked once more (CVE-2024-21626). */
 int op_workdir(struct child *c, const struct op *op, struct err *err)
 {
 	_cleanup_fd_ int fd = root_open(c->root_fd, op->target, O_RDONLY | O_DIRECTORY, 0);
@@ -41,19 +41,23 @@ int op_workdir(struct child *c, const struct op *op, struct err *err)
 		fd = root_mkdir_p(c->root_fd, op->target, 0755);
 	}
 	if (fd == -ELOOP)
-		return err_set(err, ELOOP, "working directory '%s' leads through a magic link or a loop of links",
-			       op->target);
+		return err_set(
+			err, ELOOP,
+			"working directory '%s' leads through a magic link or a loop of links",
+			op->target);
 	if (fd < 0)
 		return err_sys(err, -fd, "cannot enter the working directory '%s'", op->target);
 	if (fchdir(fd) < 0)
 		return err_sys(err, errno, "cannot enter the working directory '%s'", op->target);
 	n = syscall(SYS_getcwd, path, sizeof(path));
 	if (n <= 0 || path[0] != '/')
-		return err_set(err, EPERM, "working directory '%s' lies outside of the container", op->target);
+		return err_set(err, EPERM, "working directory '%s' lies outside of the container",
+			       op->target);
 	return 0;
 }
 
-/* Drops what is left of the caller's groups where the namespace lets us; in single identity the kernel keeps them. */
+/* Drops what is left of the caller's groups where the namespace lets us; in single identity the
+ * kernel keeps them. */
 static int become(const struct child *c, const struct user *user, struct err *err)
 {
 	if (c->plan->identity.range && setgroups(user->n_groups, user->groups) < 0)
@@ -68,25 +72,29 @@ static int become(const struct child *c, const struct user *user, struct err *er
 	return 0;
 }
 
-static int check_mapped(const struct child *c, const struct user *user, const char *spec, struct err *err)
+static int check_mapped(const struct child *c, const struct user *user, const char *spec,
+			struct err *err)
 {
 	const struct identity *id = &c->plan->identity;
 
 	if (!idmap_has(&id->uids, user->uid))
-		err_set(err, EINVAL, "user '%s' is %u, which is not mapped", spec, (unsigned int)user->uid);
+		err_set(err, EINVAL, "user '%s' is %u, which is not mapped", spec,
+			(unsigned int)user->uid);
 	else if (!idmap_has(&id->gids, user->gid))
-		err_set(err, EINVAL, "group of user '%s' is %u, which is not mapped", spec, (unsigned int)user->gid);
+		err_set(err, EINVAL, "group of user '%s' is %u, which is not mapped", spec,
+			(unsigned int)user->gid);
 	else
 		return 0;
 	if (!id->range)
-		err_hint(err, "only your own id is, in single identity: ask the administrator for a range in "
-			 "/etc/subuid and /etc/subgid");
+		err_hint(err, "only your own id is, in single identity: ask the administrator for "
+			      "a range in "
+			      "/etc/subuid and /etc/subgid");
 	return -err->code;
 }
 
 int op_user(struct child *c, const struct op *op, struct err *err)
 {
-	_cleanup_(user_release) struct user user = { 0 };
+	_cleanup_(user_release) struct user user = {0};
 	int ret = user_resolve(c->root_fd, op->source, &user, err);
 
 	if (ret < 0)
@@ -144,8 +152,8 @@ static bool is_executable(const char *path, int *ret_code)
 	return true;
 }
 
-/* The command's path: as it stands when it has a slash, else the first executable of that name along PATH. 127 when there
- * is none, 126 when there is one that cannot be executed. */
+/* The command's path: as it stands when it has a slash, else the first executable of that name
+ * along PATH. 127 when there is none, 126 when there is one that cannot be executed. */
 static int find_command(const struct child *c, char **ret, struct err *err)
 {
 	const char *name = c->plan->argv[0];

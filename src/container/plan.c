@@ -18,7 +18,7 @@ struct op *plan_add(struct plan *p, enum op_kind kind, const char *source, const
 
 	p->ops = vec_grow(p->ops, &p->cap_ops, p->n_ops + 1, sizeof(*p->ops));
 	op = &p->ops[p->n_ops++];
-	*op = (struct op){ .kind = kind };
+	*op = (struct op){.kind = kind};
 	if (source)
 		op->source = xstrdup(source);
 	if (target)
@@ -37,10 +37,11 @@ void plan_release(struct plan *p)
 	rootfs_release(&p->rootfs);
 	strv_free(p->argv);
 	strv_free(p->env);
-	*p = (struct plan){ 0 };
+	*p = (struct plan){0};
 }
 
-/* Entrypoint and Cmd as docker joins them: --entrypoint drops the image's Cmd, arguments replace it. */
+/* Entrypoint and Cmd as docker joins them: --entrypoint drops the image's Cmd, arguments replace
+ * it. */
 static int make_argv(const struct plan_input *in, struct plan *p, struct err *err)
 {
 	const struct run_request *request = in->request;
@@ -56,8 +57,10 @@ static int make_argv(const struct plan_input *in, struct plan *p, struct err *er
 		strv_extend(&p->argv, in->config->cmd);
 
 	if (!strv_len(p->argv))
-		return err_set(err, EINVAL, "no command: image '%s' has no entrypoint and no default "
-			       "command; name one behind the image", request->image_name);
+		return err_set(err, EINVAL,
+			       "no command: image '%s' has no entrypoint and no default "
+			       "command; name one behind the image",
+			       request->image_name);
 	return 0;
 }
 
@@ -81,8 +84,9 @@ static void make_env(const struct plan_input *in, const char *hostname, struct p
 	}
 }
 
-/* The user the command runs as: -u; with keep-id the caller; else the image's. Only the image's own wish may be
- * left unfulfilled, with a warning, where its id is not mapped: nobody asked for it here. */
+/* The user the command runs as: -u; with keep-id the caller; else the image's. Only the image's own
+ * wish may be left unfulfilled, with a warning, where its id is not mapped: nobody asked for it
+ * here. */
 static void add_user(const struct plan_input *in, struct plan *p)
 {
 	const struct run_request *request = in->request;
@@ -92,7 +96,8 @@ static void add_user(const struct plan_input *in, struct plan *p)
 	if (request->user) {
 		user = request->user;
 	} else if (in->identity->keep_id) {
-		self = xasprintf("%u:%u", (unsigned int)in->identity->uid, (unsigned int)in->identity->gid);
+		self = xasprintf("%u:%u", (unsigned int)in->identity->uid,
+				 (unsigned int)in->identity->gid);
 		user = self;
 	}
 	plan_add(p, OP_USER, user ? user : "", NULL)->optional = !request->user;
@@ -110,13 +115,14 @@ int plan_make(const struct plan_input *in, struct plan *ret, struct err *err)
 		.identity = *in->identity,
 		.tty = request->tty,
 		.interactive = request->interactive,
-		.rootfs = {
-			.mode = request->overlay,
-			.dir = xstrdup(in->dir),
-			.layers = strv_copy(in->layers),
-			.throw_away = request->remove,
-			.owners = in->identity->range,
-		},
+		.rootfs =
+			{
+				.mode = request->overlay,
+				.dir = xstrdup(in->dir),
+				.layers = strv_copy(in->layers),
+				.throw_away = request->remove,
+				.owners = in->identity->range,
+			},
 	};
 	if (make_argv(in, ret, err) < 0)
 		return -err->code;

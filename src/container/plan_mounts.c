@@ -9,9 +9,18 @@
 
 /* Docker's lists (SPEC section 11); a path that does not exist is passed over. */
 static const char *const masked_paths[] = {
-	"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-	"/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
-	"/sys/devices/virtual/powercap", "/sys/firmware",
+	"/proc/acpi",
+	"/proc/asound",
+	"/proc/interrupts",
+	"/proc/kcore",
+	"/proc/keys",
+	"/proc/latency_stats",
+	"/proc/sched_debug",
+	"/proc/scsi",
+	"/proc/timer_list",
+	"/proc/timer_stats",
+	"/sys/devices/virtual/powercap",
+	"/sys/firmware",
 };
 
 static const char *const readonly_paths[] = {
@@ -19,7 +28,7 @@ static const char *const readonly_paths[] = {
 };
 
 /* Files of /etc that describe where the container runs, not the image. */
-static const char *const etc_files[] = { "resolv.conf", "hosts", "hostname" };
+static const char *const etc_files[] = {"resolv.conf", "hosts", "hostname"};
 
 static bool user_mounts_on(const struct run_request *request, const char *target)
 {
@@ -34,9 +43,11 @@ static void add_tmpfs(struct plan *p, const struct mount_request *m)
 {
 	struct op *op = plan_add(p, OP_TMPFS, NULL, m->target);
 
-	op->flags = MS_NOSUID | MS_NODEV | (m->tmpfs_exec ? 0 : MS_NOEXEC) | (m->readonly ? MS_RDONLY : 0);
+	op->flags = MS_NOSUID | MS_NODEV | (m->tmpfs_exec ? 0 : MS_NOEXEC) |
+		    (m->readonly ? MS_RDONLY : 0);
 	if (m->tmpfs_size)
-		op->data = xasprintf("mode=%o,size=%llu", m->tmpfs_mode, (unsigned long long)m->tmpfs_size);
+		op->data = xasprintf("mode=%o,size=%llu", m->tmpfs_mode,
+				     (unsigned long long)m->tmpfs_size);
 	else
 		op->data = xasprintf("mode=%o", m->tmpfs_mode);
 }
@@ -74,7 +85,8 @@ static void add_wish(struct plan *p, const struct wish *wish, const char *dir)
 	if (!m) {
 		_cleanup_free_ char *source = xasprintf("%s/volumes/%zu", dir, wish->index);
 
-		plan_add(p, OP_VOLUME, source, wish->target)->flags = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
+		plan_add(p, OP_VOLUME, source, wish->target)->flags =
+			MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
 	} else if (m->kind == MOUNT_TMPFS) {
 		add_tmpfs(p, m);
 	} else {
@@ -90,24 +102,25 @@ static void add_wishes(struct plan *p, const struct plan_input *in)
 {
 	const struct run_request *request = in->request;
 	size_t n_volumes = strv_len(in->config->volumes), n = 0;
-	_cleanup_free_ struct wish *wishes = xcalloc(n_volumes + request->n_mounts + 1, sizeof(*wishes));
+	_cleanup_free_ struct wish *wishes =
+		xcalloc(n_volumes + request->n_mounts + 1, sizeof(*wishes));
 
 	for (size_t i = 0; i < n_volumes; i++) {
 		if (!user_mounts_on(request, in->config->volumes[i]))
-			wishes[n++] = (struct wish){ NULL, in->config->volumes[i], i };
+			wishes[n++] = (struct wish){NULL, in->config->volumes[i], i};
 	}
 	for (size_t i = 0; i < request->n_mounts; i++)
-		wishes[n++] = (struct wish){ &request->mounts[i], request->mounts[i].target, i };
+		wishes[n++] = (struct wish){&request->mounts[i], request->mounts[i].target, i};
 	qsort(wishes, n, sizeof(*wishes), wish_order);
 	for (size_t i = 0; i < n; i++)
 		add_wish(p, &wishes[i], in->dir);
 }
 
-/* Docker gives a read-only root no writable /tmp, podman does: programs expect one, and it cannot reach the
- * image. */
+/* Docker gives a read-only root no writable /tmp, podman does: programs expect one, and it cannot
+ * reach the image. */
 static void add_readonly_root_tmpfs(struct plan *p, const struct run_request *request)
 {
-	static const char *const targets[] = { "/run", "/tmp", "/var/tmp" };
+	static const char *const targets[] = {"/run", "/tmp", "/var/tmp"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
 		struct op *op;

@@ -44,7 +44,8 @@ static void print_map(FILE *out, const char *what, const struct idmap *map)
 {
 	fprintf(out, "%s", what);
 	for (size_t i = 0; i < map->n; i++)
-		fprintf(out, " %u:%u:%u", map->ranges[i].inside, map->ranges[i].outside, map->ranges[i].count);
+		fprintf(out, " %u:%u:%u", map->ranges[i].inside, map->ranges[i].outside,
+			map->ranges[i].count);
 	putc('\n', out);
 }
 

@@ -1,16 +1,16 @@
 /* Theory of operation
  *
- * kernel: OverlayFS mounted inside the user namespace over the unpacked layers, which belong to the caller and so to
- * the container's root. The layers are opened here, in the container's mount namespace, because the kernel takes
- * layers only from the mounter's own namespace, and handed over as descriptors: neither their number nor the length
- * of their paths matters then.
+ * kernel: OverlayFS mounted inside the user namespace over the unpacked layers, which belong to the
+ * caller and so to the container's root. The layers are opened here, in the container's mount
+ * namespace, because the kernel takes layers only from the mounter's own namespace, and handed over
+ * as descriptors: neither their number nor the length of their paths matters then.
  *
- * copy: the layers flattened into the container's own directory, for kernels before 5.11 and file systems that the
- * kernel's overlay refuses as upper (NFS, Lustre, GPFS), and where layers hold ".wh." files. The only one that gives
- * the files their true owners, when a range of ids is mapped.
+ * copy: the layers flattened into the container's own directory, for kernels before 5.11 and file
+ * systems that the kernel's overlay refuses as upper (NFS, Lustre, GPFS), and where layers hold
+ * ".wh." files. The only one that gives the files their true owners, when a range of ids is mapped.
  *
- * auto takes the first and falls to the second when the kernel refuses, whatever the reason: trying is cheaper and
- * more truthful than any list of kernels and file systems.
+ * auto takes the first and falls to the second when the kernel refuses, whatever the reason: trying
+ * is cheaper and more truthful than any list of kernels and file systems.
  */
 #include "container/rootfs.h"
 
@@ -31,7 +31,7 @@ void rootfs_release(struct rootfs *r)
 {
 	free(r->dir);
 	strv_free(r->layers);
-	*r = (struct rootfs){ 0 };
+	*r = (struct rootfs){0};
 }
 
 const char *overlay_mode_name(enum overlay_mode mode)
@@ -53,8 +53,10 @@ static void close_all(int *fds, size_t n)
 		fd_closep(&fds[i]);
 }
 
-/* Opens what the layers' directories hold under `name` ("root", or "." for the directory itself), base first. */
-static int open_layers(const struct rootfs *r, const char *name, int flags, int *fds, struct err *err)
+/* Opens what the layers' directories hold under `name` ("root", or "." for the directory itself),
+ * base first. */
+static int open_layers(const struct rootfs *r, const char *name, int flags, int *fds,
+		       struct err *err)
 {
 	size_t n = strv_len(r->layers);
 
@@ -102,7 +104,8 @@ static int kernel_layers_usable(const struct rootfs *r, struct err *err)
 		_cleanup_free_ char *mark = xasprintf("%s/wh", *layer);
 
 		if (access(mark, F_OK) == 0)
-			return err_set(err, ENOTSUP, "layer '%s' holds its whiteouts as .wh. files", *layer);
+			return err_set(err, ENOTSUP, "layer '%s' holds its whiteouts as .wh. files",
+				       *layer);
 	}
 	return 0;
 }
@@ -131,8 +134,8 @@ static int stack_kernel(const struct rootfs *r, int dirfd, int root_fd, struct e
 
 	ret = match_root_mode(top_first[0], dirfd, err);
 	if (ret == 0)
-		ret = mount_overlay(root_fd, "the container's root", top_first, (unsigned int)n, upper, work,
-				    r->throw_away ? "volatile" : NULL, err);
+		ret = mount_overlay(root_fd, "the container's root", top_first, (unsigned int)n,
+				    upper, work, r->throw_away ? "volatile" : NULL, err);
 	close_all(base_first, n);
 	return ret;
 }
@@ -165,12 +168,14 @@ static int stack(const struct rootfs *r, int dirfd, int root_fd, struct err *err
 		return stack_copy(r, root_fd, err);
 	ret = stack_kernel(r, dirfd, root_fd, err);
 	if (ret == 0) {
-		log_verbose("root file system: kernel overlay over %zu layers", strv_len(r->layers));
+		log_verbose("root file system: kernel overlay over %zu layers",
+			    strv_len(r->layers));
 		return 0;
 	}
 	if (r->mode == OVERLAY_KERNEL)
 		return ret;
-	log_verbose("root file system: a copy, since the kernel overlay does not work here: %s", err->msg);
+	log_verbose("root file system: a copy, since the kernel overlay does not work here: %s",
+		    err->msg);
 	*err = (struct err)ERR_INIT;
 	return stack_copy(r, root_fd, err);
 }

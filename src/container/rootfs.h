@@ -8,16 +8,17 @@
 #include "container/request.h"
 
 struct rootfs {
-	enum overlay_mode mode;	/* as asked: auto takes kernel, and copy where that fails */
-	char *dir;		/* the container's directory, absolute: upper, work and root are in it */
-	char **layers;		/* unpacked layers, base first (strv of absolute paths) */
-	bool throw_away;	/* --rm: nobody reads the upper after a crash, so it need not be synced */
-	bool owners;		/* copy: a full id range is mapped, set the true owners */
+	enum overlay_mode mode; /* as asked: auto takes kernel, and copy where that fails */
+	char *dir;	 /* the container's directory, absolute: upper, work and root are in it */
+	char **layers;	 /* unpacked layers, base first (strv of absolute paths) */
+	bool throw_away; /* --rm: nobody reads the upper after a crash, so it need not be synced */
+	bool owners;	 /* copy: a full id range is mapped, set the true owners */
 };
 
 void rootfs_release(struct rootfs *r);
 
-/* In the container's user and mount namespaces. Returns a descriptor (O_PATH) of the root, a mount point. */
+/* In the container's user and mount namespaces. Returns a descriptor (O_PATH) of the root, a mount
+ * point. */
 int rootfs_stack(const struct rootfs *r, struct err *err);
 
 /* "kernel", "copy", "auto". */

@@ -1,12 +1,13 @@
 /* Theory of operation
  *
- * The parent keeps everything that belongs to the host: it chooses the identity, makes the container's directory, and
- * plans. The child is cloned straight into all new namespaces, waits until the parent has written its id maps, and
- * carries the plan out; what goes wrong comes back as one struct err through a pipe that closes when the command is
- * executed. Between the two there is one socket: "go" to the child, the terminal's master to the parent.
+ * The parent keeps everything that belongs to the host: it chooses the identity, makes the
+ * container's directory, and plans. The child is cloned straight into all new namespaces, waits
+ * until the parent has written its id maps, and carries the plan out; what goes wrong comes back as
+ * one struct err through a pipe that closes when the command is executed. Between the two there is
+ * one socket: "go" to the child, the terminal's master to the parent.
  *
- * A container that could not be started leaves nothing behind. One that ended stays, with its upper and its exit
- * status, until `rm`, or goes at once with --rm.
+ * A container that could not be started leaves nothing behind. One that ended stays, with its upper
+ * and its exit status, until `rm`, or goes at once with --rm.
  */
 #include "container/run.h"
 
@@ -33,7 +34,8 @@
 #include "container/wait.h"
 #include "ns/enter.h"
 
-#define RUN_NAMESPACES (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
+#define RUN_NAMESPACES                                                                             \
+	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
 
 /* Descriptors between parent and child. */
 struct channel {
@@ -55,7 +57,7 @@ static int channel_open(struct channel *ch, struct err *err)
 {
 	int sockets[2], pipes[2];
 
-	*ch = (struct channel){ -1, -1, -1, -1, -1 };
+	*ch = (struct channel){-1, -1, -1, -1, -1};
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0)
 		return err_sys(err, errno, "socketpair");
 	ch->parent_socket = sockets[0];
@@ -68,15 +70,16 @@ static int channel_open(struct channel *ch, struct err *err)
 	return ch->entry < 0 ? ch->entry : 0;
 }
 
-static void fill_state(struct container_state *c, const struct image *image, const struct run_request *request,
-		       const struct identity *id)
+static void fill_state(struct container_state *c, const struct image *image,
+		       const struct run_request *request, const struct identity *id)
 {
 	*c = (struct container_state){
 		.name = request->name ? xstrdup(request->name) : NULL,
 		.image_name = xstrdup(request->image_name),
 		.image_id = xstrdup(image->manifest.config.digest.text),
 		.manifest = image->descriptor.digest,
-		.layers = xmemdup(image->config.diff_ids, image->config.n_diff_ids * sizeof(struct digest)),
+		.layers = xmemdup(image->config.diff_ids,
+				  image->config.n_diff_ids * sizeof(struct digest)),
 		.n_layers = image->config.n_diff_ids,
 		.created = time(NULL),
 		.range = id->range,
@@ -85,7 +88,8 @@ static void fill_state(struct container_state *c, const struct image *image, con
 }
 
 static int make_plan(struct store *s, const struct image *image, const struct run_request *request,
-		     const struct identity *id, const char *container_id, struct plan *plan, struct err *err)
+		     const struct identity *id, const char *container_id, struct plan *plan,
+		     struct err *err)
 {
 	_cleanup_strv_ char **layers = NULL;
 	_cleanup_free_ char *dir = xasprintf("%s/containers/%s", s->path, container_id);
@@ -104,7 +108,8 @@ static int make_plan(struct store *s, const struct image *image, const struct ru
 }
 
 /* The terminal when there is one, then the child's error or its silence. */
-static int follow_start(const struct plan *plan, struct channel *ch, int *ret_master, struct err *err)
+static int follow_start(const struct plan *plan, struct channel *ch, int *ret_master,
+			struct err *err)
 {
 	int ret;
 
@@ -114,7 +119,8 @@ static int follow_start(const struct plan *plan, struct channel *ch, int *ret_ma
 		*ret_master = tty_receive(ch->parent_socket, &no_terminal);
 		if (*ret_master < 0) {
 			ret = err_receive(ch->error_read, err);
-			return ret == 1 ? -err->code : err_set(err, no_terminal.code, "%s", no_terminal.msg);
+			return ret == 1 ? -err->code
+					: err_set(err, no_terminal.code, "%s", no_terminal.msg);
 		}
 	}
 	ret = err_receive(ch->error_read, err);
@@ -123,7 +129,8 @@ static int follow_start(const struct plan *plan, struct channel *ch, int *ret_ma
 	return ret == 1 ? -err->code : 0;
 }
 
-static int start(const struct plan *plan, struct channel *ch, pid_t *ret_pid, int *ret_master, struct err *err)
+static int start(const struct plan *plan, struct channel *ch, pid_t *ret_pid, int *ret_master,
+		 struct err *err)
 {
 	pid_t pid = ns_clone(RUN_NAMESPACES, err);
 	int ret;
@@ -180,8 +187,9 @@ static int launch(const struct plan *plan, int dir, struct err *err)
 static int dry_run(struct store *s, const struct image *image, const struct run_request *request,
 		   const struct identity *id, struct err *err)
 {
-	static const char no_id[] = "0000000000000000000000000000000000000000000000000000000000000000";
-	struct plan plan = { 0 };
+	static const char no_id[] =
+		"0000000000000000000000000000000000000000000000000000000000000000";
+	struct plan plan = {0};
 	int ret = make_plan(s, image, request, id, no_id, &plan, err);
 
 	if (ret == 0)
@@ -191,8 +199,8 @@ static int dry_run(struct store *s, const struct image *image, const struct run_
 }
 
 static int prepare(struct store *s, const struct image *image, const struct run_request *request,
-		   const struct identity *id, struct container_state *c, int *ret_dir, struct plan *plan,
-		   struct err *err)
+		   const struct identity *id, struct container_state *c, int *ret_dir,
+		   struct plan *plan, struct err *err)
 {
 	_cleanup_free_ char *short_id = NULL;
 	int ret;
@@ -210,11 +218,11 @@ static int prepare(struct store *s, const struct image *image, const struct run_
 	return ret;
 }
 
-int container_run(struct store *s, const struct image *image, const struct run_request *request, int lease,
-		  struct err *err)
+int container_run(struct store *s, const struct image *image, const struct run_request *request,
+		  int lease, struct err *err)
 {
-	struct container_state c = { 0 };
-	struct plan plan = { 0 };
+	struct container_state c = {0};
+	struct plan plan = {0};
 	struct identity id;
 	_cleanup_fd_ int lock = -1, dir = -1, held = lease;
 	struct err later = ERR_INIT;

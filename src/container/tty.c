@@ -36,10 +36,12 @@ union control {
 int tty_send(int socket, int master, struct err *err)
 {
 	char byte = 't';
-	struct iovec iov = { &byte, 1 };
-	union control control = { 0 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
+	struct iovec iov = {&byte, 1};
+	union control control = {0};
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control)};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
 	c->cmsg_level = SOL_SOCKET;
@@ -54,10 +56,12 @@ int tty_send(int socket, int master, struct err *err)
 int tty_receive(int socket, struct err *err)
 {
 	char byte;
-	struct iovec iov = { &byte, 1 };
+	struct iovec iov = {&byte, 1};
 	union control control;
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
+	struct msghdr msg = {.msg_iov = &iov,
+			     .msg_iovlen = 1,
+			     .msg_control = &control,
+			     .msg_controllen = sizeof(control)};
 	struct cmsghdr *c;
 	ssize_t n;
 	int fd;
@@ -88,7 +92,7 @@ void tty_relay_resize(struct tty_relay *r)
 
 int tty_relay_start(struct tty_relay *r, int master, bool forward_input, struct err *err)
 {
-	*r = (struct tty_relay){ .master = master, .forward_input = forward_input };
+	*r = (struct tty_relay){.master = master, .forward_input = forward_input};
 	tty_relay_resize(r);
 	if (fcntl(master, F_SETFL, O_NONBLOCK) < 0)
 		return err_sys(err, errno, "cannot set up the terminal");
@@ -114,10 +118,11 @@ int tty_relay_output(struct tty_relay *r)
 	return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
-/* The container may not read: what the terminal does not take now is kept, and no more is read until it is gone. */
+/* The container may not read: what the terminal does not take now is kept, and no more is read
+ * until it is gone. */
 void tty_relay_input(struct tty_relay *r)
 {
-	static const char end_of_file = 4;	/* Ctrl-D: what a closed stdin means to a terminal */
+	static const char end_of_file = 4; /* Ctrl-D: what a closed stdin means to a terminal */
 	ssize_t n;
 
 	if (r->in_len == 0 && r->forward_input) {
@@ -143,7 +148,7 @@ void tty_relay_input(struct tty_relay *r)
 
 void tty_relay_stop(struct tty_relay *r)
 {
-	struct pollfd p = { .fd = r->master, .events = POLLIN };
+	struct pollfd p = {.fd = r->master, .events = POLLIN};
 
 	while (poll(&p, 1, 0) > 0 && p.revents & POLLIN && tty_relay_output(r))
 		;

@@ -1,4 +1,5 @@
-/* tty: the pseudo terminal of -t: its two ends, and the relay between it and the caller's terminal. */
+/* tty: the pseudo terminal of -t: its two ends, and the relay between it and the caller's terminal.
+ */
 #ifndef STRAKE_CONTAINER_TTY_H
 #define STRAKE_CONTAINER_TTY_H
 
@@ -9,22 +10,24 @@
 
 /* A new pair of the devpts mounted at dev_fd/pts. */
 int tty_open(int dev_fd, int *ret_master, int *ret_slave, struct err *err);
-/* Passes the master over a socket (SCM_RIGHTS), and takes it. tty_receive: -EPIPE when the other side closed. */
+/* Passes the master over a socket (SCM_RIGHTS), and takes it. tty_receive: -EPIPE when the other
+ * side closed. */
 int tty_send(int socket, int master, struct err *err);
 int tty_receive(int socket, struct err *err);
 
 /* The caller's side while the container runs. */
 struct tty_relay {
 	int master;
-	bool forward_input;	/* -i, until end of file */
-	bool raw;		/* our terminal was switched; saved holds what it was */
+	bool forward_input; /* -i, until end of file */
+	bool raw;	    /* our terminal was switched; saved holds what it was */
 	struct termios saved;
 	/* bytes that could not be passed on yet */
 	char in[4096];
 	size_t in_len;
 };
 
-/* Switches our terminal to raw mode when stdin is one (and input is forwarded) and copies its size. */
+/* Switches our terminal to raw mode when stdin is one (and input is forwarded) and copies its size.
+ */
 int tty_relay_start(struct tty_relay *r, int master, bool forward_input, struct err *err);
 /* Our terminal changed size (SIGWINCH). */
 void tty_relay_resize(struct tty_relay *r);

@@ -12,13 +12,13 @@
 #include "base/str.h"
 #include "base/vec.h"
 
-#define ID_MAX 0x7fffffffULL	/* SPEC section 12 */
+#define ID_MAX 0x7fffffffULL /* SPEC section 12 */
 
 void user_release(struct user *u)
 {
 	free(u->groups);
 	free(u->home);
-	*u = (struct user){ 0 };
+	*u = (struct user){0};
 }
 
 /* One line of a colon separated file, as slices into the text. */
@@ -70,8 +70,10 @@ static bool field_id(const struct line *line, size_t i, uint64_t *ret)
 	return str_to_u64(digits, ID_MAX, ret) == 0;
 }
 
-/* passwd: name:password:uid:gid:gecos:home:shell. Fills uid, gid and home from the first line that matches. */
-static bool find_passwd(const char *passwd, const char *name, const uint64_t *uid, struct user *u, char **ret_name)
+/* passwd: name:password:uid:gid:gecos:home:shell. Fills uid, gid and home from the first line that
+ * matches. */
+static bool find_passwd(const char *passwd, const char *name, const uint64_t *uid, struct user *u,
+			char **ret_name)
 {
 	struct line line;
 
@@ -85,7 +87,8 @@ static bool find_passwd(const char *passwd, const char *name, const uint64_t *ui
 		u->uid = (uid_t)line_uid;
 		u->gid = (gid_t)line_gid;
 		free(u->home);
-		u->home = line.n > 5 && line.len[5] ? xstrndup(line.field[5], line.len[5]) : xstrdup("/");
+		u->home = line.n > 5 && line.len[5] ? xstrndup(line.field[5], line.len[5])
+						    : xstrdup("/");
 		*ret_name = xstrndup(line.field[0], line.len[0]);
 		return true;
 	}
@@ -148,18 +151,23 @@ static bool is_digits(const char *s)
 	return *s && s[strspn(s, "0123456789")] == '\0';
 }
 
-static int resolve_user_part(const char *passwd, const char *name, struct user *u, char **ret_name, struct err *err)
+static int resolve_user_part(const char *passwd, const char *name, struct user *u, char **ret_name,
+			     struct err *err)
 {
 	uint64_t uid;
 
 	if (!is_digits(name)) {
 		if (!find_passwd(passwd, name, NULL, u, ret_name))
-			return err_set(err, EINVAL, "unable to find user '%s': no matching entry in the container's "
-				       "/etc/passwd", name);
+			return err_set(
+				err, EINVAL,
+				"unable to find user '%s': no matching entry in the container's "
+				"/etc/passwd",
+				name);
 		return 0;
 	}
 	if (str_to_u64(name, ID_MAX, &uid) < 0)
-		return err_set(err, ERANGE, "user id '%s' is out of range (0 to %llu)", name, ID_MAX);
+		return err_set(err, ERANGE, "user id '%s' is out of range (0 to %llu)", name,
+			       ID_MAX);
 	if (!find_passwd(passwd, name, &uid, u, ret_name)) {
 		u->uid = (uid_t)uid;
 		u->gid = 0;
@@ -173,24 +181,29 @@ static int resolve_group_part(const char *group, const char *name, struct user *
 
 	if (!is_digits(name)) {
 		if (!find_group(group, name, &u->gid))
-			return err_set(err, EINVAL, "unable to find group '%s': no matching entry in the container's "
-				       "/etc/group", name);
+			return err_set(
+				err, EINVAL,
+				"unable to find group '%s': no matching entry in the container's "
+				"/etc/group",
+				name);
 		return 0;
 	}
 	if (str_to_u64(name, ID_MAX, &gid) < 0)
-		return err_set(err, ERANGE, "group id '%s' is out of range (0 to %llu)", name, ID_MAX);
+		return err_set(err, ERANGE, "group id '%s' is out of range (0 to %llu)", name,
+			       ID_MAX);
 	u->gid = (gid_t)gid;
 	return 0;
 }
 
-int user_resolve_text(const char *passwd, const char *group, const char *spec, struct user *ret, struct err *err)
+int user_resolve_text(const char *passwd, const char *group, const char *spec, struct user *ret,
+		      struct err *err)
 {
 	const char *colon = strchr(spec, ':');
 	_cleanup_free_ char *name = xstrndup(spec, colon ? (size_t)(colon - spec) : strlen(spec));
 	_cleanup_free_ char *login = NULL;
 	int r;
 
-	*ret = (struct user){ .home = xstrdup("/") };
+	*ret = (struct user){.home = xstrdup("/")};
 	r = resolve_user_part(passwd, *name ? name : "0", ret, &login, err);
 	if (r == 0 && colon && colon[1])
 		r = resolve_group_part(group, colon + 1, ret, err);

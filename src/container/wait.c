@@ -10,11 +10,11 @@
 #include "base/proc.h"
 #include "container/tty.h"
 
-/* Everything but what tells strake itself something (SIGCHLD, SIGPIPE), cannot be caught, reports a fault of our own, or
- * is the shell's job control: Ctrl-Z stops strake, the container goes on. */
+/* Everything but what tells strake itself something (SIGCHLD, SIGPIPE), cannot be caught, reports a
+ * fault of our own, or is the shell's job control: Ctrl-Z stops strake, the container goes on. */
 static const int not_forwarded[] = {
 	SIGKILL, SIGSTOP, SIGPIPE, SIGURG, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT,
-	SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT,
+	SIGSEGV, SIGBUS,  SIGFPE,  SIGILL, SIGTRAP, SIGSYS,  SIGABRT,
 };
 
 static void handled_set(sigset_t *set)
@@ -80,8 +80,8 @@ static int wait_plain(pid_t pid)
 	return code;
 }
 
-/* The terminal may outlive the container for a moment (what it wrote last) and the container its terminal (it closed
- * it): the container's end decides, tty_relay_stop() shows the rest. */
+/* The terminal may outlive the container for a moment (what it wrote last) and the container its
+ * terminal (it closed it): the container's end decides, tty_relay_stop() shows the rest. */
 static int wait_relay(pid_t pid, struct tty_relay *relay, int signals)
 {
 	bool output = true;
@@ -90,9 +90,10 @@ static int wait_relay(pid_t pid, struct tty_relay *relay, int signals)
 	while (!reap(pid, &code)) {
 		bool full = relay->in_len > 0;
 		struct pollfd p[3] = {
-			{ .fd = signals, .events = POLLIN },
-			{ .fd = output ? relay->master : -1, .events = (short)(POLLIN | (full ? POLLOUT : 0)) },
-			{ .fd = relay->forward_input && !full ? STDIN_FILENO : -1, .events = POLLIN },
+			{.fd = signals, .events = POLLIN},
+			{.fd = output ? relay->master : -1,
+			 .events = (short)(POLLIN | (full ? POLLOUT : 0))},
+			{.fd = relay->forward_input && !full ? STDIN_FILENO : -1, .events = POLLIN},
 		};
 		struct signalfd_siginfo info;
 
