@@ -1,5 +1,5 @@
-/* mount: thin wrappers of the mount system calls: by descriptor, with a fallback for older kernels, and with
- * messages that name source and target. */
+/* mount: thin wrappers of the mount system calls: by descriptor, with a fallback for older kernels,
+ * and with messages that name source and target. */
 #ifndef STRAKE_NS_MOUNT_H
 #define STRAKE_NS_MOUNT_H
 
@@ -8,26 +8,28 @@
 #include "base/err.h"
 
 /* Mounts on what target_fd (O_PATH) is; `target` names it in messages. flags: MS_*. */
-int mount_on(int target_fd, const char *target, const char *source, const char *fstype, unsigned long flags,
-	     const char *data, struct err *err);
+int mount_on(int target_fd, const char *target, const char *source, const char *fstype,
+	     unsigned long flags, const char *data, struct err *err);
 
-/* Binds source_fd (O_PATH) on target_fd, recursively; attr: MOUNT_ATTR_* of <linux/mount.h> to set on every mount
- * of the copied tree (RDONLY NOSUID NODEV NOEXEC), through mount_setattr, else by remounting each mount below it
- * with its locked flags kept. propagation: MS_PRIVATE, MS_SLAVE or MS_SHARED. */
+/* Binds source_fd (O_PATH) on target_fd, recursively; attr: MOUNT_ATTR_* of <linux/mount.h> to set
+ * on every mount of the copied tree (RDONLY NOSUID NODEV NOEXEC), through mount_setattr, else by
+ * remounting each mount below it with its locked flags kept. propagation: MS_PRIVATE, MS_SLAVE or
+ * MS_SHARED. */
 int mount_bind(int source_fd, int target_fd, const char *target, unsigned long attr, bool recursive,
 	       unsigned long propagation, struct err *err);
 
 /* Makes the mount at fd read-only, not recursively, keeping its locked flags. */
 int mount_make_readonly(int fd, const char *target, struct err *err);
 
-/* An overlay whose layers are given as descriptors (O_PATH, of mounts in this mount namespace), topmost first;
- * upper and work -1: read-only. Takes any number (up to the kernel's 500) and any path length. Needs /proc.
- * `data`: further options or NULL ("userxattr" is added). Changes and restores the working directory. */
-int mount_overlay(int target_fd, const char *target, const int *lower, unsigned int n_lower, int upper, int work,
-		  const char *data, struct err *err);
+/* An overlay whose layers are given as descriptors (O_PATH, of mounts in this mount namespace),
+ * topmost first; upper and work -1: read-only. Takes any number (up to the kernel's 500) and any
+ * path length. Needs /proc. `data`: further options or NULL ("userxattr" is added). Changes and
+ * restores the working directory. */
+int mount_overlay(int target_fd, const char *target, const int *lower, unsigned int n_lower,
+		  int upper, int work, const char *data, struct err *err);
 
-/* pivot_root onto newroot (a mount point, absolute or "."), detaches the old root. The working directory is the
- * new root afterwards. */
+/* pivot_root onto newroot (a mount point, absolute or "."), detaches the old root. The working
+ * directory is the new root afterwards. */
 int mount_pivot(int newroot_fd, struct err *err);
 
 #endif

@@ -9,8 +9,8 @@ enum probe_status { PROBE_OK, PROBE_WARN, PROBE_FAIL };
 
 struct probe_result {
 	enum probe_status status;
-	char detail[256];	/* what was found */
-	char remedy[512];	/* the exact line to run, and by whom; "" when ok */
+	char detail[256]; /* what was found */
+	char remedy[512]; /* the exact line to run, and by whom; "" when ok */
 };
 
 void probe_user_namespace(struct probe_result *ret);
