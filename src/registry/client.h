@@ -6,6 +6,7 @@
 #ifndef STRAKE_REGISTRY_CLIENT_H
 #define STRAKE_REGISTRY_CLIENT_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +22,8 @@ struct registry_options {
 	const struct credentials *credentials;	/* --creds: instead of the files; or NULL */
 	const char *cert_dir;			/* extra CA and client certificates; or NULL */
 	bool tls_no_verify;			/* --tls-verify=false: plain http is tried too */
+	/* A flag that a signal handler sets: every wait then ends soon with -EINTR. NULL: none. */
+	const volatile sig_atomic_t *interrupted;
 };
 
 struct registry_client;
