@@ -62,15 +62,15 @@ exits() {
 	if [ "$rc" = "$want" ]; then pass "exits $want:" "$@"; else fail "exits $want:" "$@"; _show; fi
 }
 
-# fails_with CODE REGEX CMD...: CMD exits CODE and one line of its stderr matches REGEX (extended).
+# fails_with CODE REGEX CMD...: CMD exits CODE (a regex as well) and one line of its stderr matches REGEX (extended).
 # A failure of strake itself (125, 126, 127) is one line that begins 'strake: '.
 fails_with() {
 	local want=$1 re=$2 good=1
 	shift 2
 	try "$@"
-	[ "$rc" = "$want" ] || good=
+	[[ $rc =~ ^($want)$ ]] || good=
 	grep -qE -e "$re" <<<"$err" || good=
-	if [[ $want =~ ^12[567]$ ]]; then grep -q '^strake: ' <<<"$err" || good=; fi
+	if [[ $rc =~ ^12[567]$ ]]; then grep -q '^strake: ' <<<"$err" || good=; fi
 	if [ -n "$good" ]; then
 		pass "fails $want:" "$@"
 	else
@@ -178,9 +178,20 @@ faultd_start() {
 	export FAULT FAULT_TLS FAULT_LOG FAULT_CA
 }
 
-# import_busybox [NAME]: the small image most scripts run; no network.
+# own_registry: a registry over the fixtures' images for this script alone, so that its log can be counted.
+own_registry() {
+	local REG_ADDR REG_PID RUN_AS=()
+	mkdir -p "$T/registry"
+	. "$LIB/registry.sh"
+	registry_start "$SUITE_TMP/registry/data" "$T/registry"
+	finally kill "$REG_PID"
+	export REGISTRY=$REG_ADDR
+	export REGISTRY_LOG=$T/registry/access.log
+}
+
+# import_busybox: the small image most scripts run; no network.
 import_busybox() {
-	strake import -q --change 'CMD ["/bin/sh"]' "$FIXTURES/busybox.tar" "${1-busybox}" >/dev/null ||
+	strake import -q --change 'CMD ["/bin/sh"]' "$FIXTURES/busybox.tar" busybox >/dev/null ||
 		{ fail "import of the busybox image, which the other tests of this script need"; exit 1; }
 }
 

@@ -1,0 +1,63 @@
+#!/bin/bash
+# ps and rm: containers that ended stay until they are removed, by name or id.
+. "$(dirname "$0")/../lib/harness.sh"
+import_busybox
+
+it "a container with a name"
+exits 3 strake run --name first busybox sh -c 'echo x >/file; exit 3'
+ok strake ps -a
+like "is listed with its exit code" "$out" 'localhost/busybox.*Exited \(3\).*first$'
+like "a heading as docker's" "$out" '^CONTAINER ID +IMAGE +COMMAND +CREATED +STATUS'
+fails_with 125 'first' strake run --name first busybox true
+prints_like '^[0-9a-f]{12}$' strake ps -aq
+eq "json" "$(strake ps -a --format json | jq length)" 1
+eq "ps without -a lists what runs" "$(strake ps -q)" ""
+ok strake rm first
+eq "is gone" "$(strake ps -aq)" ""
+fails_with 125 'first' strake rm first
+ok strake run --name first --rm busybox true
+eq "--rm leaves none" "$(strake ps -aq)" ""
+
+it "without --rm and name"
+ok strake run busybox true
+id=$(strake ps -aq)
+like "gets an id" "$id" '^[0-9a-f]{12}$'
+ok strake rm "${id:0:6}"
+it "names"
+fails_with 125 'name' strake run --name 'bad/name' busybox true
+fails_with 125 'name' strake run --name '../x' busybox true
+fails_with 125 'name' strake run --name '' busybox true
+
+it "while it runs"
+"$STRAKE" run --name running busybox sh -c 'echo ready; exec sleep 100' >"$T/run" 2>&1 &
+pid=$!
+until_true 10 grep -q ready "$T/run" || true
+prints_like '^[0-9a-f]{12}$' strake ps -q
+prints_like 'Up ' strake ps
+fails_with 125 'running' strake rm running
+ok strake rm -f running
+wait "$pid" 2>/dev/null || true
+eq "is gone" "$(strake ps -aq)" ""
+check "and has ended" bash -c '! pgrep -u "$(id -u)" -x sleep -a | grep -q "sleep 100$"'
+
+it "killed"
+"$STRAKE" run --name killed busybox sh -c 'echo ready; exec sleep 1000' >"$T/run" 2>&1 &
+pid=$!
+until_true 10 grep -q ready "$T/run" || true
+kill -9 "$pid"
+wait "$pid" 2>/dev/null || true
+until_true 5 bash -c "! '$STRAKE' ps -q | grep -q ." || true
+eq "no longer runs" "$(strake ps -q)" ""
+ok strake rm killed
+eq "and nothing is left" "$(find "$STRAKE_STORE/containers" -mindepth 1)" ""
+
+it "files of other ids"
+if [ "$IDENTITY" = range ]; then
+	ok strake run --name owned busybox sh -c 'mkdir /d && touch /d/f && chown -R 1000:1000 /d && chmod 700 /d'
+	ok strake rm owned
+	eq "are removed with the container" "$(find "$STRAKE_STORE/containers" -mindepth 1)" ""
+	ok strake run --rm busybox sh -c 'mkdir /d && touch /d/f && chown -R 1000:1000 /d && chmod 0 /d'
+	eq "and by --rm" "$(find "$STRAKE_STORE/containers" -mindepth 1)" ""
+fi
+ok strake run --rm busybox sh -c 'mkdir -p /d/e && chmod 0 /d/e /d'
+eq "directories without permissions too" "$(find "$STRAKE_STORE/containers" -mindepth 1)" ""

@@ -1,0 +1,49 @@
+#!/bin/bash
+# Signals go to the container's first process; exit codes 128+n; nobody stays behind.
+. "$(dirname "$0")/../lib/harness.sh"
+strake pull -q "$REGISTRY/config:users" >/dev/null
+image=$REGISTRY/config:users
+
+for s in TERM INT HUP USR1 USR2 QUIT; do
+	it "SIG$s"
+	"$STRAKE" run --rm "$image" /trap >"$T/trap.$s" 2>&1 &
+	pid=$!
+	until_true 10 grep -q ready "$T/trap.$s" || true
+	kill -"$s" "$pid"
+	r=0
+	wait "$pid" || r=$?
+	eq "is forwarded, the exit code comes back" "$r $(tail -n 1 "$T/trap.$s")" "42 got $s"
+done
+
+it "the default of TERM, for a program that is no shell"
+"$STRAKE" run --rm busybox true >/dev/null 2>&1 || true
+"$STRAKE" run --rm "$image" sh -c 'echo ready; sleep 1000; echo no' >"$T/term" 2>&1 &
+pid=$!
+until_true 10 grep -q ready "$T/term" || true
+kill -9 "$pid"
+wait "$pid" 2>/dev/null || true
+gone() { ! pgrep -u "$(id -u)" -f 'sleep 1000' >/dev/null; }
+check "kill -9 of strake ends the container" until_true 5 gone
+
+it "a program killed inside"
+exits 137 strake run --rm "$image" sh -c 'sh -c "kill -9 \$\$"'
+exits 134 strake run --rm "$image" sh -c 'sh -c "kill -ABRT \$\$"'
+
+it "a stopped and continued strake"
+"$STRAKE" run --rm "$image" sh -c 'echo ready; sleep 1; echo done' >"$T/stop" 2>&1 &
+pid=$!
+until_true 10 grep -q ready "$T/stop" || true
+kill -STOP "$pid"
+sleep 0.2
+kill -CONT "$pid"
+r=0
+wait "$pid" || r=$?
+eq "goes on" "$r" 0
+
+it "SIGPIPE"
+r=0
+"$STRAKE" run --rm "$image" yes 2>/dev/null | head -n 1 >/dev/null || r=$?
+check "a closed pipe ends a writer" until_true 5 bash -c '! pgrep -u "$(id -u)" -x yes >/dev/null'
+
+it "nothing is left"
+eq "containers" "$(strake ps -aq)" ""
