@@ -42,7 +42,8 @@ bool layer_ingest_done(const struct layer_ingest *ingest);
  * failed ingest has cancelled its stream. */
 int layer_ingest_join(struct layer_ingest *ingest, struct layer_result *ret, struct err *err);
 
-/* The same without a thread, for a file that is complete. */
+/* The same for a file that is complete, and waits; its threads have ended when it returns. request->stream is
+ * not used. */
 int layer_ingest_file(int fd, const struct layer_request *request, struct layer_result *ret,
 		      struct err *err);
 

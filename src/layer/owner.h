@@ -20,6 +20,9 @@ void owners_add(struct owners *o, const char *path, const struct override_stat *
 /* Forgets path and everything below it (a later entry replaced it). */
 void owners_remove(struct owners *o, const char *path);
 const struct override_stat *owners_find(const struct owners *o, const char *path);
+bool owners_is_empty(const struct owners *o);
+/* Whether the records reached LIMIT_OWNERS_SIZE: the maker of the layer is to refuse it. */
+bool owners_is_full(const struct owners *o);
 /* Writes dir/owners when there is any record; reads it (none: an empty set). */
 int owners_save(const struct owners *o, int dir, struct err *err);
 int owners_load(int dir, struct owners **ret, struct err *err);
