@@ -3,6 +3,7 @@ noinst_LIBRARIES += libimage.a
 libimage_a_SOURCES = \
 	src/image/open.c src/image/open.h \
 	src/image/pull.c src/image/pull.h \
+	src/image/pull_layers.c src/image/pull_layers.h \
 	src/image/push.c src/image/push.h \
 	src/image/import.c src/image/import.h \
 	src/image/unpack.c src/image/unpack.h

@@ -25,8 +25,8 @@ void credentials_release(struct credentials *c)
 	wipe(&c->identity_token);
 }
 
-/* A key without the decorations that clients have put on it over the years: "https://host/v1/" -> "host",
- * and Docker Hub's names as one. malloced. */
+/* A key without the decorations that clients have put on it over the years: "https://host/v1/" ->
+ * "host", and Docker Hub's names as one. malloced. */
 static char *plain_key(const char *key)
 {
 	static const char *const suffixes[] = {"/v1", "/v2"};
@@ -63,7 +63,7 @@ static const char *find_key(const json_t *auths, const char *name)
 
 	if (json_object_get(auths, name))
 		return name;
-	json_object_foreach((json_t *)auths, key, value) {
+	json_object_foreach ((json_t *)auths, key, value) {
 		_cleanup_free_ char *plain = plain_key(key);
 
 		if (str_eq(plain, name))
@@ -94,7 +94,8 @@ static int decode_auth(const char *auth, struct credentials *ret)
 }
 
 /* Returns 1 with credentials, 0 when the entry holds none (they are in a helper program). */
-static int parse_entry(const json_t *entry, const char *key, struct credentials *ret, struct err *err)
+static int parse_entry(const json_t *entry, const char *key, struct credentials *ret,
+		       struct err *err)
 {
 	const char *auth, *user, *password, *token;
 	int r;
@@ -111,7 +112,8 @@ static int parse_entry(const json_t *entry, const char *key, struct credentials 
 	if (!str_is_empty(auth)) {
 		if (decode_auth(auth, ret) < 0)
 			return err_set(err, EINVAL,
-				       "entry '%s': 'auth' is not the base64 of user:password", key);
+				       "entry '%s': 'auth' is not the base64 of user:password",
+				       key);
 	} else if (!str_is_empty(user)) {
 		ret->user = xstrdup(user);
 		ret->password = xstrdup(password ? password : "");
@@ -158,8 +160,8 @@ static int lookup_in(const struct auth_file *file, const struct reference *ref,
 			return err_prefix(err, "'%s'", file->path);
 		}
 		if (r > 0) {
-			log_debug("credentials for '%s' are those of '%s' in '%s'", ref->domain, key,
-				  file->path);
+			log_debug("credentials for '%s' are those of '%s' in '%s'", ref->domain,
+				  key, file->path);
 			return 1;
 		}
 		slash = strrchr(name, '/');
@@ -291,9 +293,10 @@ int auth_erase(const char *authfile, const char *registry, char **ret_path, stru
 		}
 	}
 	if (removed == 0 && known_elsewhere(authfile, name, &other))
-		return err_set(err, ENOENT,
-			       "not logged in to '%s' here; its entry in '%s' belongs to another tool",
-			       registry, other);
+		return err_set(
+			err, ENOENT,
+			"not logged in to '%s' here; its entry in '%s' belongs to another tool",
+			registry, other);
 	if (removed == 0)
 		return err_set(err, ENOENT, "not logged in to '%s'", registry);
 	r = auth_file_write(path, doc, err);

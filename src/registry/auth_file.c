@@ -114,8 +114,9 @@ int auth_file_primary(const char *authfile, char **ret, struct err *err)
 	else
 		path = config_home_path();
 	if (!path)
-		return err_set(err, ENOENT,
-			       "no home directory for the credentials; name a file with --authfile");
+		return err_set(
+			err, ENOENT,
+			"no home directory for the credentials; name a file with --authfile");
 	*ret = resolve(path);
 	return 0;
 }

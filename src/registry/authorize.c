@@ -1,14 +1,14 @@
 /* authorize: from the challenges of a 401 to an Authorization header.
  *
- * Theory of operation: nothing is sent before the registry asks. Its challenge tells the scheme; the
- * credentials are looked up only then, once. Basic answers are remembered for the client's life, Bearer
- * tokens per scope until shortly before they expire. Several calls may be refused at the same time because
- * of one stale token: the first renews it, and the others see that the cached one is no longer the one
- * they sent.
+ * Theory of operation: nothing is sent before the registry asks. Its challenge tells the scheme;
+ * the credentials are looked up only then, once. Basic answers are remembered for the client's
+ * life, Bearer tokens per scope until shortly before they expire. Several calls may be refused at
+ * the same time because of one stale token: the first renews it, and the others see that the cached
+ * one is no longer the one they sent.
  *
- * The realm of a Bearer challenge is another server of the registry's choosing, and gets the credentials
- * kept for this registry, no others. It must be https when the registry was reached by https: a tampered
- * challenge cannot draw the password into the open.
+ * The realm of a Bearer challenge is another server of the registry's choosing, and gets the
+ * credentials kept for this registry, no others. It must be https when the registry was reached by
+ * https: a tampered challenge cannot draw the password into the open.
  */
 #include <errno.h>
 #include <string.h>
@@ -107,7 +107,8 @@ static char *basic_value(const struct credentials *credentials)
 
 static int no_credentials(const struct registry_client *c, struct err *err)
 {
-	return err_set(err, EACCES, "there are no credentials for it; 'strake login %s' stores some",
+	return err_set(err, EACCES,
+		       "there are no credentials for it; 'strake login %s' stores some",
 		       c->ref.domain);
 }
 
@@ -137,9 +138,9 @@ static int answer_basic(struct registry_client *c, const char *sent, struct err 
 /* ---- Bearer */
 
 struct token_request {
-	char *realm;		/* absolute URL */
-	const char *service;	/* or NULL */
-	char **scopes;		/* strv or NULL */
+	char *realm;	     /* absolute URL */
+	const char *service; /* or NULL */
+	char **scopes;	     /* strv or NULL */
 };
 
 /* Takes the token out of a token server's 200. */
@@ -232,9 +233,10 @@ static int fetch_token(struct registry_client *c, const struct token_request *re
 	int r = 1;
 
 	if (url_is_https(c->base) && !url_is_https(request->realm))
-		return err_set(err, EPROTO,
-			       "refusing to get a token from '%s': the registry uses https, it does not",
-			       request->realm);
+		return err_set(
+			err, EPROTO,
+			"refusing to get a token from '%s': the registry uses https, it does not",
+			request->realm);
 	r = look_up_credentials(c, err);
 	if (r < 0)
 		return r;
@@ -281,8 +283,8 @@ static int answer_bearer(struct registry_client *c, const struct challenge *chal
 	return r;
 }
 
-int authorize(struct registry_client *c, char *const *challenges, const char *scope, const char *sent,
-	      struct err *err)
+int authorize(struct registry_client *c, char *const *challenges, const char *scope,
+	      const char *sent, struct err *err)
 {
 	struct challenges parsed = {.n = 0};
 	const struct challenge *bearer;
@@ -297,8 +299,9 @@ int authorize(struct registry_client *c, char *const *challenges, const char *sc
 	else if (challenges_find(&parsed, "basic"))
 		r = answer_basic(c, sent, err);
 	else
-		r = err_set(err, EACCES, "it asks for a kind of authentication that is neither "
-					 "Bearer nor Basic");
+		r = err_set(err, EACCES,
+			    "it asks for a kind of authentication that is neither "
+			    "Bearer nor Basic");
 	challenges_release(&parsed);
 	return r;
 }

@@ -1,20 +1,20 @@
-/* Theory of operation: a call is one request seen through to its end, whatever lies between: a token to be
- * fetched, redirects, retries, a body to be resumed. It is a small state machine, so that several can go on
- * in one loop:
+/* Theory of operation: a call is one request seen through to its end, whatever lies between: a
+ *token to be fetched, redirects, retries, a body to be resumed. It is a small state machine, so
+ *that several can go on in one loop:
  *
  *	WAITING -- due --> RUNNING -- transfer ended --> judge: WAITING again, or DONE
  *
- * judge() is the only place that decides. It may run a nested call to the end (a token), during which all
- * other transfers go on, but no other call is judged: there is no deeper recursion than that, because a
- * token's call never authenticates.
+ * judge() is the only place that decides. It may run a nested call to the end (a token), during
+ *which all other transfers go on, but no other call is judged: there is no deeper recursion than
+ *that, because a token's call never authenticates.
  *
- * Credentials: the Authorization header is computed anew for each attempt, and only for the registry's own
- * origin (scheme, host and port); a redirect or an upload location elsewhere gets none. Its storage is
- * signed, and refuses a request that has one.
+ * Credentials: the Authorization header is computed anew for each attempt, and only for the
+ *registry's own origin (scheme, host and port); a redirect or an upload location elsewhere gets
+ *none. Its storage is signed, and refuses a request that has one.
  *
- * Retries: a budget of LIMIT_RETRIES failures in a row. With a sink, an attempt that brought the body
- * further than any before resets it; a server that never gets further exhausts it, also by restarting from
- * zero each time. ATTEMPTS_MAX ends what advances by a byte at a time.
+ * Retries: a budget of LIMIT_RETRIES failures in a row. With a sink, an attempt that brought the
+ *body further than any before resets it; a server that never gets further exhausts it, also by
+ *restarting from zero each time. ATTEMPTS_MAX ends what advances by a byte at a time.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -31,8 +31,9 @@
 #include "registry/url.h"
 
 #define ATTEMPTS_MAX 1000
-#define UNREACHED_RETRIES 2	/* of a server never heard of: more likely a wrong name than a bad line */
-#define CHALLENGES_ANSWERED 2	/* a token that went stale, and one more */
+#define UNREACHED_RETRIES                                                                          \
+	2 /* of a server never heard of: more likely a wrong name than a bad line */
+#define CHALLENGES_ANSWERED 2 /* a token that went stale, and one more */
 
 enum call_state { CALL_WAITING, CALL_RUNNING, CALL_DONE };
 
@@ -41,14 +42,14 @@ struct call {
 	struct call_request request;
 	enum call_state state;
 	int64_t due_ms;
-	char *url;		/* absolute; changes with redirects; NULL: not settled yet */
-	char *origin;		/* the first URL */
-	char *sent;		/* the Authorization of the running attempt, or NULL */
+	char *url;    /* absolute; changes with redirects; NULL: not settled yet */
+	char *origin; /* the first URL */
+	char *sent;   /* the Authorization of the running attempt, or NULL */
 	char **headers;
 	struct http_transfer *transfer;
 	unsigned int redirects, failures, attempts, challenges;
-	uint64_t reached;	/* the furthest the body ever got */
-	int code;		/* of the end: 1 or -errno */
+	uint64_t reached; /* the furthest the body ever got */
+	int code;	  /* of the end: 1 or -errno */
 	struct err err;
 };
 
@@ -149,7 +150,8 @@ static void call_wait(struct call *call, int64_t ms)
 
 static const char *authorization(struct call *call)
 {
-	if (!url_same_origin(call->url, call->origin) || !client_may_send_credentials(call->client, call->url))
+	if (!url_same_origin(call->url, call->origin) ||
+	    !client_may_send_credentials(call->client, call->url))
 		return NULL;
 	if (!is_registry(call))
 		return call->request.authorization;
@@ -226,7 +228,8 @@ static void begin(struct call *call)
 
 /* ---- judging an attempt */
 
-/* After a failure worth another attempt; err tells which in case it was the last. wait_ms < 0: back off. */
+/* After a failure worth another attempt; err tells which in case it was the last. wait_ms < 0: back
+ * off. */
 static void again(struct call *call, int64_t wait_ms, bool unreached, const struct err *why)
 {
 	const struct call_request *r = &call->request;
@@ -352,7 +355,8 @@ static void judge_redirect(struct call *call)
 	call_wait(call, 0);
 }
 
-/* A body that ended early although the transfer looked whole (no Content-Length, or a lying one). */
+/* A body that ended early although the transfer looked whole (no Content-Length, or a lying one).
+ */
 static bool is_short(const struct call *call)
 {
 	const struct call_request *r = &call->request;
@@ -441,8 +445,8 @@ static char *registry_words(const struct http_response *r)
 	const json_t *first;
 	const char *code, *message;
 
-	if (json_parse_object(r->body.data, r->body.len, LIMIT_ERROR_BODY_SIZE, "error", &doc, NULL) <
-	    0)
+	if (json_parse_object(r->body.data, r->body.len, LIMIT_ERROR_BODY_SIZE, "error", &doc,
+			      NULL) < 0)
 		return NULL;
 	first = json_array_get(json_object_get(doc, "errors"), 0);
 	code = json_string_value(json_object_get(first, "code"));

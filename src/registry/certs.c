@@ -15,7 +15,8 @@
 #include "base/path.h"
 #include "base/str.h"
 
-/* The system's CA file and directory: where OpenSSL's variables point, else what curl was built with. */
+/* The system's CA file and directory: where OpenSSL's variables point, else what curl was built
+ * with. */
 static void system_ca(struct certs *c)
 {
 	const char *file = getenv("SSL_CERT_FILE"), *dir = getenv("SSL_CERT_DIR");
@@ -89,7 +90,8 @@ static int load_dir(struct certs *c, const char *dir, bool required, struct err 
 		if (required)
 			return err_sys(err, errno, "cannot read the certificate directory '%s'",
 				       dir);
-		/* EACCES: /etc/docker is often closed to ordinary users, who then have no say in it. */
+		/* EACCES: /etc/docker is often closed to ordinary users, who then have no say in
+		 * it. */
 		if (errno != ENOENT && errno != ENOTDIR)
 			log_debug("skipping the certificate directory '%s': %s", dir,
 				  strerror(errno));

@@ -1,8 +1,8 @@
-/* Theory of operation: the grammar is ambiguous to a parser that only looks ahead by one token, because
- * challenges and their parameters are separated by the same comma. The rule that decides: a word followed
- * by '=' is a parameter of the challenge at hand, any other word opens a new challenge. The one exception
- * is token68 ("Negotiate oWEw=="), opaque data right behind a scheme: it is recognised by being followed
- * by a comma or the end, and skipped.
+/* Theory of operation: the grammar is ambiguous to a parser that only looks ahead by one token,
+ * because challenges and their parameters are separated by the same comma. The rule that decides: a
+ * word followed by '=' is a parameter of the challenge at hand, any other word opens a new
+ * challenge. The one exception is token68 ("Negotiate oWEw=="), opaque data right behind a scheme:
+ * it is recognised by being followed by a comma or the end, and skipped.
  */
 #include "registry/challenge.h"
 
@@ -161,7 +161,8 @@ int challenges_parse(struct challenges *c, const char *header)
 			return -EINVAL;
 		set_param(current, word, len, value);
 		p = skip_blanks(p);
-		/* A missing comma between parameters is forgiven; anything glued to a value is not. */
+		/* A missing comma between parameters is forgiven; anything glued to a value is not.
+		 */
 		if (*p != ',' && *p != '\0' && p[-1] != ' ' && p[-1] != '\t')
 			return -EINVAL;
 	}

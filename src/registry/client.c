@@ -106,7 +106,8 @@ int client_settle_base(struct registry_client *c, struct err *err)
 
 	if (c->base)
 		return 0;
-	/* One handshake that fails at once is what plain http costs; with TLS there, nothing less is used. */
+	/* One handshake that fails at once is what plain http costs; with TLS there, nothing less
+	 * is used. */
 	if ((c->loopback || c->no_verify) && !http_speaks_tls(c->http, https)) {
 		c->base = xasprintf("http://%s", host);
 		log_verbose("registry '%s' has no TLS: using plain http", c->ref.domain);
@@ -193,8 +194,8 @@ static int check_manifest(const struct http_response *r, const char *selector, s
 			return err_set(err, ENOTSUP,
 				       "digest '%s': only sha256 can be verified here", selector);
 		if (!digest_eq(&wanted, ret))
-			return err_set(err, EBADMSG, "the manifest '%s' has the digest %s", selector,
-				       ret->text);
+			return err_set(err, EBADMSG, "the manifest '%s' has the digest %s",
+				       selector, ret->text);
 	}
 	/* Of another algorithm it cannot be checked, and is not used. */
 	if (r->content_digest && digest_parse(r->content_digest, &told, NULL) == 0 &&
@@ -206,7 +207,8 @@ static int check_manifest(const struct http_response *r, const char *selector, s
 }
 
 int registry_get_manifest(struct registry_client *c, const char *selector, char **ret_text,
-			  size_t *ret_len, char **ret_type, struct digest *ret_digest, struct err *err)
+			  size_t *ret_len, char **ret_type, struct digest *ret_digest,
+			  struct err *err)
 {
 	_cleanup_free_ char *scope = client_scope(c, "pull");
 	_cleanup_free_ char *url = xasprintf("/v2/%s/manifests/%s", c->ref.path, selector);
@@ -252,8 +254,8 @@ static int check_blob(const struct http_response *r, const struct descriptor *d,
 	return 0;
 }
 
-int registry_get_blob(struct registry_client *c, const struct descriptor *d, size_t max, char **ret_text,
-		      size_t *ret_len, struct err *err)
+int registry_get_blob(struct registry_client *c, const struct descriptor *d, size_t max,
+		      char **ret_text, size_t *ret_len, struct err *err)
 {
 	_cleanup_free_ char *scope = client_scope(c, "pull");
 	_cleanup_free_ char *url = xasprintf("/v2/%s/blobs/%s", c->ref.path, d->digest.text);
@@ -263,7 +265,8 @@ int registry_get_blob(struct registry_client *c, const struct descriptor *d, siz
 	int code;
 
 	if (d->size < 0 || (uint64_t)d->size > max)
-		return err_set(err, EFBIG, "blob %s is declared %lld bytes long; at most %zu are read",
+		return err_set(err, EFBIG,
+			       "blob %s is declared %lld bytes long; at most %zu are read",
 			       d->digest.text, (long long)d->size, max);
 	request.method = "GET";
 	request.url = url;

@@ -1,13 +1,14 @@
-/* Theory of operation: a fetch is a call whose sink is a stream. The stream's watermark is the only state:
- * each attempt asks for the bytes from there on, so a resume after a broken connection and one after a
- * killed process are the same thing. What the server answers to the Range decides:
+/* Theory of operation: a fetch is a call whose sink is a stream. The stream's watermark is the only
+ *state: each attempt asks for the bytes from there on, so a resume after a broken connection and
+ *one after a killed process are the same thing. What the server answers to the Range decides:
  *
  *	206	must begin at the watermark and agree about the size
  *	200	it does not resume: stream_restart(), the reader begins again
  *	416	our prefix makes no sense to it: restart, once, without a Range
  *
- * No byte beyond the descriptor's size is written, whatever is sent: a partial file never grows beyond it.
- * Blobs of non-distributable layers that the registry lacks come from the descriptor's URLs.
+ * No byte beyond the descriptor's size is written, whatever is sent: a partial file never grows
+ *beyond it. Blobs of non-distributable layers that the registry lacks come from the descriptor's
+ *URLs.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -29,10 +30,10 @@ struct registry_fetch {
 	void (*progress)(void *ctx, uint64_t done);
 	void *ctx;
 	char *url, *scope;
-	struct call *call;	/* NULL when ended */
-	size_t next_url;	/* of the descriptor's, once the registry said 404 */
-	bool restarted;		/* after a 416 */
-	int code;		/* 0 going, 1 ended well, -errno */
+	struct call *call; /* NULL when ended */
+	size_t next_url;   /* of the descriptor's, once the registry said 404 */
+	bool restarted;	   /* after a 416 */
+	int code;	   /* 0 going, 1 ended well, -errno */
 	struct err err;
 };
 
@@ -83,8 +84,10 @@ static int on_write(void *ctx, const void *buf, size_t len, struct err *err)
 	int r;
 
 	if (len > (uint64_t)f->d->size - at)
-		return err_set(err, EBADMSG, "the answer is longer than the %" PRId64
-			       " bytes that the manifest says", f->d->size);
+		return err_set(err, EBADMSG,
+			       "the answer is longer than the %" PRId64
+			       " bytes that the manifest says",
+			       f->d->size);
 	r = stream_write(f->stream, buf, len);
 	if (r == -ECANCELED)
 		return err_set(err, ECANCELED, "the reader gave up");
@@ -159,8 +162,7 @@ static const char *other_url(struct registry_fetch *f)
 {
 	const char *url;
 
-	if (!media_is_nondistributable(f->d->media_type) ||
-	    f->next_url >= strv_len(f->d->urls))
+	if (!media_is_nondistributable(f->d->media_type) || f->next_url >= strv_len(f->d->urls))
 		return NULL;
 	url = f->d->urls[f->next_url++];
 	/* A path would be taken for the registry's own. */

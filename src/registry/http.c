@@ -1,12 +1,12 @@
-/* Theory of operation: one multi handle lives as long as the client; each transfer is one easy handle in
- * it. curl calls back only from within http_turn(), with the header lines, the body and the end. Nothing of
- * ours runs between: whoever wants an answer turns the loop until the transfer's outcome is no longer
- * HTTP_PENDING, while all other transfers go on as well.
+/* Theory of operation: one multi handle lives as long as the client; each transfer is one easy
+ * handle in it. curl calls back only from within http_turn(), with the header lines, the body and
+ * the end. Nothing of ours runs between: whoever wants an answer turns the loop until the
+ * transfer's outcome is no longer HTTP_PENDING, while all other transfers go on as well.
  *
- * A failure inside a callback cannot leave through curl, which only knows "aborted"; it is kept in the
- * transfer (`err`) and wins over curl's own code. Header lines are counted, because curl's own bound came
- * late (8.2). A server's interim answers (1xx) and a proxy's headers must not leak into ours: each status
- * line begins the response anew.
+ * A failure inside a callback cannot leave through curl, which only knows "aborted"; it is kept in
+ * the transfer (`err`) and wins over curl's own code. Header lines are counted, because curl's own
+ * bound came late (8.2). A server's interim answers (1xx) and a proxy's headers must not leak into
+ * ours: each status line begins the response anew.
  */
 #include "registry/http.h"
 
@@ -27,7 +27,7 @@
 
 #define CONNECT_SECONDS 20L
 #define PROBE_SECONDS 5L
-#define UPLOAD_STALL_SECONDS 300L	/* a registry hashes a large blob before it answers */
+#define UPLOAD_STALL_SECONDS 300L /* a registry hashes a large blob before it answers */
 #define TRANSFER_BUFFER (256L * 1024)
 
 struct http {
@@ -45,8 +45,8 @@ struct http_transfer {
 	enum http_outcome outcome;
 	size_t header_bytes;
 	uint64_t sent;
-	bool sinking;		/* the body goes to the sink */
-	bool cut;		/* an error's body was longer than we care for */
+	bool sinking; /* the body goes to the sink */
+	bool cut;     /* an error's body was longer than we care for */
 	struct err err;
 	char curl_error[CURL_ERROR_SIZE];
 };
@@ -121,7 +121,7 @@ static void take_header(struct http_response *r, const char *line, size_t len)
 		const char *name;
 		char **at;
 	} known[] = {
-		{"content-type", &r->content_type}, {"docker-content-digest", &r->content_digest},
+		{"content-type", &r->content_type},   {"docker-content-digest", &r->content_digest},
 		{"content-range", &r->content_range}, {"location", &r->location},
 		{"retry-after", &r->retry_after},
 	};
@@ -375,7 +375,7 @@ static void transfer_end(struct http_transfer *t, CURLcode code)
 	} else if (t->err.code != 0) {
 		t->outcome = HTTP_FAILED;
 	} else {
-		t->outcome = no_connection(code) ? HTTP_UNREACHED
+		t->outcome = no_connection(code)     ? HTTP_UNREACHED
 			     : connection_lost(code) ? HTTP_LOST
 						     : HTTP_FAILED;
 		err_set(&t->err, transport_errno(code), "%s",

@@ -42,7 +42,8 @@ int64_t retry_after(const char *value, time_t now)
 		return (int64_t)seconds;
 	if (r == -ERANGE)
 		return INT32_MAX;
-	/* curl's date parser takes every form of RFC 9110, 5.6.7, and more: digits alone are no date. */
+	/* curl's date parser takes every form of RFC 9110, 5.6.7, and more: digits alone are no
+	 * date. */
 	if (!strchr(value, ' '))
 		return -1;
 	date = curl_getdate(value, NULL);
@@ -68,7 +69,8 @@ static int take_number(const char **p, char end, uint64_t *ret)
 	return 0;
 }
 
-int content_range_parse(const char *value, uint64_t *ret_first, uint64_t *ret_last, int64_t *ret_total)
+int content_range_parse(const char *value, uint64_t *ret_first, uint64_t *ret_last,
+			int64_t *ret_total)
 {
 	const char *p = value;
 	uint64_t total = 0;

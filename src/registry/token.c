@@ -13,7 +13,8 @@
 #define CLIENT_ID "strake"
 #define LIFETIME_MAX (366LL * 24 * 3600)
 
-int token_parse(const char *text, size_t len, char **ret_token, int64_t *ret_lifetime, struct err *err)
+int token_parse(const char *text, size_t len, char **ret_token, int64_t *ret_lifetime,
+		struct err *err)
 {
 	_cleanup_json_ json_t *doc = NULL;
 	const char *token = NULL;
@@ -33,8 +34,9 @@ int token_parse(const char *text, size_t len, char **ret_token, int64_t *ret_lif
 		return err_set(err, EPROTO, "the token server's answer has no token");
 	for (const char *p = token; *p; p++)
 		if (*p <= ' ' || *p > '~')
-			return err_set(err, EPROTO,
-				       "the token server's answer has a token of unprintable characters");
+			return err_set(
+				err, EPROTO,
+				"the token server's answer has a token of unprintable characters");
 	/* The specification's least, for servers that say 0 or worse. */
 	if (lifetime < TOKEN_LIFETIME)
 		lifetime = TOKEN_LIFETIME;
@@ -68,7 +70,8 @@ char *token_url(const char *realm, const char *service, char *const *scopes, con
 	return url;
 }
 
-/* Appends "key=value" of a form, value escaped (percent encoding is a subset of what forms take). */
+/* Appends "key=value" of a form, value escaped (percent encoding is a subset of what forms take).
+ */
 static void add_field(struct buf *form, const char *key, const char *value)
 {
 	char *escaped = url_escape(value ? value : "");

@@ -1,7 +1,8 @@
-/* Theory of operation: a blob goes up in one piece: POST opens a session, PUT to its Location carries the
- * whole body and names the digest. A session that failed is in a state nobody knows, so a retry begins
- * with a new one, after asking whether the blob has arrived after all. The Location may be relative, have a
- * query of its own, or be on another host, which then gets no Authorization.
+/* Theory of operation: a blob goes up in one piece: POST opens a session, PUT to its Location
+ * carries the whole body and names the digest. A session that failed is in a state nobody knows, so
+ * a retry begins with a new one, after asking whether the blob has arrived after all. The Location
+ * may be relative, have a query of its own, or be on another host, which then gets no
+ * Authorization.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -23,12 +24,14 @@ static int push_error(struct registry_client *c, const struct call *call, const 
 	int r = call_status_error(call, what, err);
 
 	if (r == -EACCES)
-		return err_hint(err, "pushing to '%s' needs credentials that may: 'strake login %s'",
+		return err_hint(err,
+				"pushing to '%s' needs credentials that may: 'strake login %s'",
 				c->name, c->ref.domain);
 	return r;
 }
 
-int registry_has_blob(struct registry_client *c, const struct digest *digest, bool *ret, struct err *err)
+int registry_has_blob(struct registry_client *c, const struct digest *digest, bool *ret,
+		      struct err *err)
 {
 	_cleanup_free_ char *scope = client_scope(c, "pull,push");
 	_cleanup_free_ char *url = xasprintf("/v2/%s/blobs/%s", c->ref.path, digest->text);
@@ -61,7 +64,8 @@ struct upload {
 	void *ctx;
 };
 
-/* Opens a session; *ret_location is where to PUT (malloced), or NULL when the registry has the blob. */
+/* Opens a session; *ret_location is where to PUT (malloced), or NULL when the registry has the
+ * blob. */
 static int open_session(const struct upload *u, char **ret_location, struct err *err)
 {
 	struct registry_client *c = u->client;

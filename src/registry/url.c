@@ -25,7 +25,8 @@ static CURLU *url_handle(const char *url)
 {
 	CURLU *u = curl_url();
 
-	if (u && url && curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK) {
+	if (u && url &&
+	    curl_url_set(u, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) != CURLUE_OK) {
 		curl_url_cleanup(u);
 		return NULL;
 	}
