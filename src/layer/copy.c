@@ -55,6 +55,7 @@ struct copy {
 	int dst;
 	int src; /* the layer's root/ */
 	bool owners;
+	bool records; /* src is a layer: override_stat and the sidecar tell the owners */
 	struct owners *sidecar;
 	bool no_reflink;
 	char **jobs; /* paths of directories to do */
@@ -190,7 +191,7 @@ static int copy_xattrs(struct copy *c, int dst, int src, bool device)
 		char *v = value;
 		ssize_t size;
 
-		if (record ? c->owners && !device : !xattr_is_settable(p))
+		if (record ? c->owners && c->records && !device : !xattr_is_settable(p))
 			continue;
 		size = fgetxattr(src, p, value, sizeof(value));
 		if (size < 0 && errno == ERANGE) {
@@ -226,7 +227,7 @@ static int resolve(struct copy *c, int fd, const char *path, const struct stat *
 		   struct stat *ret)
 {
 	*ret = *disk;
-	return c->owners ? owner_resolve(fd, path, c->sidecar, ret) : 0;
+	return c->owners && c->records ? owner_resolve(fd, path, c->sidecar, ret) : 0;
 }
 
 static int copy_regular(struct copy *c, int sdir, int ddir, const char *name, const char *path,
@@ -464,22 +465,14 @@ static int set_times(struct copy *c, struct err *err)
 	return 0;
 }
 
-static int copy_layer(struct copy *c, int layer, struct err *err)
+/* Everything below c->src. */
+static int copy_source(struct copy *c, struct err *err)
 {
 	struct stat st, true_st;
 	int r;
 
-	c->src = openat(layer, "root", DIR_FLAGS);
-	if (c->src < 0 || fstat(c->src, &st) < 0)
-		return err_sys(err, errno, "cannot open a layer's root");
-	r = owners_load(layer, &c->sidecar, err);
-	if (r < 0)
-		return r;
-	if (is_opaque(c->src)) {
-		r = empty_dir(c->dst, err);
-		if (r < 0)
-			return r;
-	}
+	if (fstat(c->src, &st) < 0)
+		return err_sys(err, errno, "cannot read the attributes of the root");
 	r = resolve(c, c->src, "", &st, &true_st);
 	if (r == 0)
 		r = set_attributes(c, c->dst, c->src, &st, &true_st);
@@ -494,6 +487,19 @@ static int copy_layer(struct copy *c, int layer, struct err *err)
 	return r < 0 ? r : set_times(c, err);
 }
 
+static int copy_layer(struct copy *c, int layer, struct err *err)
+{
+	int r;
+
+	c->src = openat(layer, "root", DIR_FLAGS);
+	if (c->src < 0)
+		return err_sys(err, errno, "cannot open a layer's root");
+	r = owners_load(layer, &c->sidecar, err);
+	if (r == 0 && is_opaque(c->src))
+		r = empty_dir(c->dst, err);
+	return r < 0 ? r : copy_source(c, err);
+}
+
 static void forget_layer(struct copy *c)
 {
 	while (c->n_jobs)
@@ -506,17 +512,32 @@ static void forget_layer(struct copy *c)
 	fd_closep(&c->src);
 }
 
+static void release(struct copy *c)
+{
+	free(c->jobs);
+	free(c->times);
+	free(c->buf);
+}
+
 int layer_copy(int dst, const int *layers, size_t n_layers, bool owners, struct err *err)
 {
-	struct copy c = {.dst = dst, .src = -1, .owners = owners};
+	struct copy c = {.dst = dst, .src = -1, .owners = owners, .records = true};
 	int r = 0;
 
 	for (size_t i = 0; i < n_layers && r == 0; i++) {
 		r = copy_layer(&c, layers[i], err);
 		forget_layer(&c);
 	}
-	free(c.jobs);
-	free(c.times);
-	free(c.buf);
+	release(&c);
+	return r;
+}
+
+int layer_copy_tree(int dst, int src, struct err *err)
+{
+	struct copy c = {.dst = dst, .src = openat(src, ".", DIR_FLAGS), .owners = true};
+	int r = c.src < 0 ? err_sys(err, errno, "cannot open the source") : copy_source(&c, err);
+
+	forget_layer(&c);
+	release(&c);
 	return r;
 }
