@@ -83,6 +83,19 @@ int mount_make_readonly(int fd, const char *target, struct err *err)
 	return 0;
 }
 
+int mount_clone_readonly(int fd, const char *what, struct err *err)
+{
+	const struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE};
+	_cleanup_fd_ int tree = -1;
+
+	tree = sys_open_tree(fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+	if (tree < 0)
+		return err_sys(err, errno, "cannot clone the mount of '%s'", what);
+	if (sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr) < 0)
+		return err_sys(err, errno, "cannot make a clone of '%s' read-only", what);
+	return steal_fd(&tree);
+}
+
 int mount_pivot(int newroot_fd, struct err *err)
 {
 	if (fchdir(newroot_fd) < 0)

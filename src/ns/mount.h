@@ -18,6 +18,11 @@ int mount_on(int target_fd, const char *target, const char *source, const char *
 int mount_bind(int source_fd, int target_fd, const char *target, unsigned long attr, bool recursive,
 	       unsigned long propagation, struct err *err);
 
+/* A read-only clone of the file or directory fd is, in a mount that is attached nowhere: nobody can
+ * write through it, nor through /proc/PID/exe when it was executed from it. Needs Linux 5.12.
+ * Returns the descriptor. */
+int mount_clone_readonly(int fd, const char *what, struct err *err);
+
 /* Makes the mount at fd read-only, not recursively, keeping its locked flags. */
 int mount_make_readonly(int fd, const char *target, struct err *err);
 
