@@ -1,0 +1,125 @@
+/* Theory of operation
+ *
+ * zstd (RFC 8878) is read frame by frame up to the end of the input. At each frame's start the
+ * magic number is looked at here: libzstd may be built with decoders for formats older than 1.0,
+ * which nobody may write into a layer and which are not worth their attack surface. Skippable
+ * frames (zstd:chunked puts its table of contents into them) are passed over by the library.
+ *
+ * The window a frame asks for is the memory it costs us: beyond 2^LIMIT_ZSTD_WINDOW_LOG it is
+ * refused, and the decoder holds nothing else of size (its input goes through our own buffer).
+ */
+#include "codec/inflate_impl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <zstd.h>
+#include <zstd_errors.h>
+
+#include "base/limits.h"
+
+struct zstd {
+	ZSTD_DCtx *ctx;
+	bool in_frame;
+};
+
+bool zstd_magic(const unsigned char p[4])
+{
+	if (p[0] == 0x28 && p[1] == 0xb5 && p[2] == 0x2f && p[3] == 0xfd)
+		return true;
+	return (p[0] & 0xf0) == 0x50 && p[1] == 0x2a && p[2] == 0x4d && p[3] == 0x18;
+}
+
+int zstd_new(struct zstd **ret)
+{
+	struct zstd *s = calloc(1, sizeof(*s));
+	size_t r;
+
+	*ret = s;
+	if (!s)
+		return -ENOMEM;
+	s->ctx = ZSTD_createDCtx();
+	if (!s->ctx)
+		return -ENOMEM;
+	r = ZSTD_DCtx_setParameter(s->ctx, ZSTD_d_windowLogMax, LIMIT_ZSTD_WINDOW_LOG);
+	return ZSTD_isError(r) ? -EINVAL : 0;
+}
+
+void zstd_free(struct zstd *s)
+{
+	if (!s)
+		return;
+	ZSTD_freeDCtx(s->ctx);
+	free(s);
+}
+
+static int zstd_failure(struct inflate *z, size_t result)
+{
+	ZSTD_ErrorCode code = ZSTD_getErrorCode(result);
+
+	switch (code) {
+	case ZSTD_error_memory_allocation:
+		return -ENOMEM;
+	case ZSTD_error_frameParameter_windowTooLarge:
+		return inflate_refuse(z, EOVERFLOW, "zstd", "the frame's window is too large");
+	case ZSTD_error_checksum_wrong:
+		return inflate_refuse(z, EBADMSG, "zstd", "wrong checksum");
+	case ZSTD_error_dictionary_wrong:
+		return inflate_refuse(z, EBADMSG, "zstd", "needs a dictionary");
+	default:
+		return inflate_refuse(z, EBADMSG, "zstd", ZSTD_getErrorString(code));
+	}
+}
+
+/* Between frames. Returns 1 when one follows, 0 at the end of the input. */
+static int next_frame(struct inflate *z)
+{
+	int r = input_need(&z->in, 4);
+
+	if (r < 0)
+		return r;
+	if (z->in.avail == 0)
+		return 0;
+	if (z->in.avail < 4)
+		return inflate_refuse(z, EBADMSG, "zstd",
+				      "truncated, or garbage behind the last frame");
+	if (!zstd_magic(z->in.next))
+		return inflate_refuse(z, EBADMSG, "zstd", "garbage behind the last frame");
+	z->zstd->in_frame = true;
+	return 1;
+}
+
+ssize_t zstd_step(struct inflate *z, unsigned char *out, size_t len)
+{
+	struct zstd *s = z->zstd;
+
+	for (;;) {
+		ZSTD_outBuffer o = {out, len, 0};
+		ZSTD_inBuffer i;
+		size_t r;
+		int n;
+
+		if (!s->in_frame) {
+			n = next_frame(z);
+			if (n <= 0)
+				return n;
+		}
+		i.src = z->in.next;
+		i.size = z->in.avail;
+		i.pos = 0;
+		r = ZSTD_decompressStream(s->ctx, &o, &i);
+		input_skip(&z->in, i.pos);
+		if (ZSTD_isError(r))
+			return zstd_failure(z, r);
+		if (r == 0)
+			s->in_frame = false;
+		if (o.pos > 0)
+			return (ssize_t)o.pos;
+		if (s->in_frame && z->in.avail == 0) {
+			n = input_need(&z->in, 1);
+			if (n < 0)
+				return n;
+			if (z->in.avail == 0)
+				return inflate_refuse(z, EBADMSG, "zstd", "truncated");
+		}
+	}
+}
