@@ -27,6 +27,8 @@
 #define LIMIT_INDEX_DEPTH 4			/* nested indexes */
 #define LIMIT_BLOB_SIZE (1 * LIMIT_TIB)		/* one compressed layer */
 #define LIMIT_HISTORY 10000
+#define LIMIT_VOLUMES 1000			/* VOLUMEs of one config */
+#define LIMIT_INSTRUCTION 65535			/* bytes of one Containerfile line, as BuildKit's */
 
 /* layers */
 #define LIMIT_LAYER_UNPACKED (128 * LIMIT_GIB)	/* default; --max-unpacked-size raises it */

@@ -4,6 +4,7 @@
 #define STRAKE_OCI_MEDIA_TYPE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #define MEDIA_OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
 #define MEDIA_OCI_INDEX "application/vnd.oci.image.index.v1+json"
@@ -28,7 +29,15 @@ enum media_kind {
 	MEDIA_SCHEMA1,		/* obsolete: refused with a message that says so */
 };
 
+/* NULL is MEDIA_UNKNOWN. */
 enum media_kind media_kind(const char *media_type);
+/* The length without parameters and the blanks before them. */
+size_t media_length(const char *media_type);
+/* Whether both name the same type, parameters aside. */
+bool media_eq(const char *a, const char *b);
+/* NULL, empty, or one of the types servers send that know nothing better (application/json,
+ * application/octet-stream, text/plain): no statement about the content. */
+bool media_is_generic(const char *media_type);
 bool media_is_docker(const char *media_type);
 /* nondistributable or foreign: fetched from descriptor urls when the registry lacks it; never pushed. */
 bool media_is_nondistributable(const char *media_type);

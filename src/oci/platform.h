@@ -10,7 +10,7 @@
 struct platform {
 	char os[32];
 	char arch[32];
-	char variant[32];	/* "" where the architecture has none or its default */
+	char variant[32];	/* "" where there is none, for amd64's v1 and arm64's v8; arm always has one */
 	char os_version[64];
 };
 

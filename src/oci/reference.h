@@ -17,6 +17,7 @@ struct reference {
 	struct digest digest;			/* decides when set */
 	bool has_domain;			/* the user typed a domain */
 	bool has_tag;				/* the user typed a tag */
+	bool added_library;			/* "library/" was put in front of the path */
 };
 
 /* Parses and normalises. Errors (-EINVAL) quote the name and say what is wrong: upper case in the path,

@@ -8,4 +8,5 @@ liboci_a_SOURCES = \
 	src/oci/descriptor.c src/oci/descriptor.h \
 	src/oci/manifest.c src/oci/manifest.h \
 	src/oci/image_config.c src/oci/image_config.h \
-	src/oci/config_change.c src/oci/signal_name.c
+	src/oci/config_change.c src/oci/config_word.c src/oci/config_word.h \
+	src/oci/signal_name.c
