@@ -12,5 +12,6 @@ libcontainer_a_SOURCES = \
 	src/container/entry.c src/container/entry.h \
 	src/container/etc_files.c src/container/etc_files.h \
 	src/container/wait.c src/container/wait.h \
-	src/container/state.c src/container/state_list.c src/container/state.h \
+	src/container/state.c src/container/state_name.c src/container/state_list.c src/container/state_remove.c \
+	src/container/state_impl.h src/container/state.h \
 	src/container/run.c src/container/run.h

@@ -10,4 +10,5 @@ libns_a_SOURCES = \
 	src/ns/caps.c src/ns/caps.h \
 	src/ns/mount.c src/ns/mount_bind.c src/ns/mount_overlay.c src/ns/mount.h \
 	src/ns/mount_tree.c src/ns/mount_tree.h \
-	src/ns/sys.c src/ns/sys.h
+	src/ns/sys.c src/ns/sys.h \
+	src/ns/probe.c src/ns/probe.h

@@ -1,0 +1,36 @@
+/* state_impl: what the state*.c files share. Internal. */
+#ifndef STRAKE_CONTAINER_STATE_IMPL_H
+#define STRAKE_CONTAINER_STATE_IMPL_H
+
+#include <stdbool.h>
+
+#include "base/json.h"
+#include "container/state.h"
+
+#define STATE_NAMES "names"
+#define STATE_CONFIG "config.json"
+#define STATE_PROCESS "state.json"
+#define STATE_REMOVING ".removing-"
+
+/* 64 lower-case hex digits. */
+bool state_is_id(const char *text);
+/* Docker's rule for names: [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 128. */
+bool state_name_is_valid(const char *name);
+/* "adjective_noun" from random bytes; attempt > 9: with a number behind. malloced. */
+char *state_name_make(unsigned int random, unsigned int attempt);
+
+/* Reads a JSON object of the container's directory. -ENOENT without a message of its own when it is
+ * missing. */
+int state_read_json(int dir, const char *file, json_t **ret, struct err *err);
+/* Fills everything from config.json, state.json and the lock. c must be empty; released on failure.
+ */
+int state_load(int containers, const char *id, struct container_state *c, struct err *err);
+/* Whether somebody holds the lock on config.json (dir: the container's). -ENOENT: there is none. */
+int state_is_locked(int dir, struct err *err);
+
+/* The id a name leads to; false: there is no such name. */
+bool state_name_read(int containers, const char *name, char id[65]);
+/* Takes the name back when it still leads to that id. */
+int state_name_drop(int containers, const char *name, const char *id, struct err *err);
+
+#endif
