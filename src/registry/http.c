@@ -254,8 +254,19 @@ static void set_tls(CURL *easy, const struct http *h, bool present_cert)
 	}
 }
 
-static void set_common(CURL *easy, const struct http *h)
+/* curl reads http_proxy in lower case only, lest a CGI program take a request's header for it. */
+static const char *upper_case_proxy(const char *url)
 {
+	if (curl_strnequal(url, "https://", 8) || getenv("http_proxy") || getenv("REQUEST_METHOD"))
+		return NULL;
+	return getenv("HTTP_PROXY");
+}
+
+static void set_common(CURL *easy, const struct http *h, const char *url)
+{
+	const char *proxy = upper_case_proxy(url);
+
+	curl_easy_setopt(easy, CURLOPT_URL, url);
 #if LIBCURL_VERSION_NUM >= 0x075500
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 #else
@@ -271,6 +282,8 @@ static void set_common(CURL *easy, const struct http *h)
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	if (h->options.no_proxy)
 		curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	else if (proxy)
+		curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
 }
 
 static void set_method(struct http_transfer *t)
@@ -321,11 +334,10 @@ struct http_transfer *http_start(struct http *h, const struct http_request *requ
 		err_set(&t->err, ENOMEM, "cannot initialise libcurl");
 		return t;
 	}
-	set_common(t->easy, h);
+	set_common(t->easy, h, request->url);
 	set_tls(t->easy, h, request->present_cert);
 	set_method(t);
 	set_headers(t);
-	curl_easy_setopt(t->easy, CURLOPT_URL, request->url);
 	curl_easy_setopt(t->easy, CURLOPT_PRIVATE, t);
 	curl_easy_setopt(t->easy, CURLOPT_ERRORBUFFER, t->curl_error);
 	curl_easy_setopt(t->easy, CURLOPT_HEADERFUNCTION, on_header);
@@ -459,7 +471,7 @@ int http_speaks_tls(struct http *h, const char *url)
 
 	if (!easy)
 		return 0;
-	set_common(easy, h);
+	set_common(easy, h, url);
 	set_tls(easy, h, false);
 	/* Nothing is sent and nothing believed: no need to read the CA certificates. */
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
@@ -468,7 +480,6 @@ int http_speaks_tls(struct http *h, const char *url)
 	curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 	curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT, PROBE_SECONDS);
-	curl_easy_setopt(easy, CURLOPT_URL, url);
 	code = curl_easy_perform(easy);
 	curl_easy_cleanup(easy);
 	log_debug("%s: %s", url, code == CURLE_OK ? "TLS" : curl_easy_strerror(code));
