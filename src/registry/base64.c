@@ -49,7 +49,7 @@ int base64_decode(const char *text, char **ret, size_t *ret_len)
 
 	for (int i = 0; i < 2 && len > 0 && text[len - 1] == '='; i++)
 		len--;
-	if (len % 4 == 1)
+	if (len % 4 == 1 || (text[len] == '=' && strlen(text) % 4 != 0))
 		return -EINVAL;
 	out = xmalloc(len / 4 * 3 + 3);
 	for (size_t i = 0; i < len; i++) {

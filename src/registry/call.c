@@ -148,16 +148,18 @@ static void call_wait(struct call *call, int64_t ms)
 
 /* ---- beginning an attempt */
 
+/* Only for where the request was meant to go, and only where it may travel. */
 static const char *authorization(struct call *call)
 {
-	if (!url_same_origin(call->url, call->origin) ||
-	    !client_may_send_credentials(call->client, call->url))
+	const char *auth = NULL;
+
+	if (!url_same_origin(call->url, call->origin))
 		return NULL;
 	if (!is_registry(call))
-		return call->request.authorization;
-	if (!url_same_origin(call->url, call->client->base))
-		return NULL;
-	return authorize_current(call->client, call->request.scope);
+		auth = call->request.authorization;
+	else if (url_same_origin(call->url, call->client->base))
+		auth = authorize_current(call->client, call->request.scope);
+	return auth && client_may_send_credentials(call->client, call->url) ? auth : NULL;
 }
 
 static void build_headers(struct call *call)

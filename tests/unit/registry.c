@@ -374,9 +374,9 @@ END_TEST
 
 START_TEST(token_requests)
 {
-	char *scopes[] = {"repository:a/b:pull", "repository:c:pull", NULL};
-	struct credentials password = {.user = "us er", .password = "p&w=1:2"};
-	struct credentials identity = {.identity_token = "id+/="};
+	char *scopes[] = {LENT("repository:a/b:pull"), LENT("repository:c:pull"), NULL};
+	struct credentials password = {.user = LENT("us er"), .password = LENT("p&w=1:2")};
+	struct credentials identity = {.identity_token = LENT("id+/=")};
 	char *text;
 
 	text = token_url("https://a/t?x=1", "s v", scopes, "me");

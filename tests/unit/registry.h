@@ -15,6 +15,9 @@ TCase *registry_client_get(void);
 TCase *registry_client_auth(void);
 TCase *registry_client_put(void);
 
+/* A literal where a struct asks for a string of its own; nobody writes to it or frees it. */
+#define LENT(text) ((char *)(text))
+
 /* One request as it came. */
 struct heard {
 	char method[8];

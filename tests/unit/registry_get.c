@@ -401,7 +401,7 @@ static void answer_elsewhere(struct heard *h, void *ctx)
 
 START_TEST(redirect_gets_no_credentials)
 {
-	struct credentials credentials = {.user = "u", .password = "p"};
+	struct credentials credentials = {.user = LENT("u"), .password = LENT("p")};
 	struct fixed f = {200, "", "hello"};
 	struct server *cdn = server_start(answer_fixed, &f);
 	_cleanup_free_ char *to = xasprintf("http://127.0.0.1:%d/signed?x=y", server_port(cdn));
@@ -432,7 +432,7 @@ static void answer_unauthorized(struct heard *h, void *ctx)
 
 START_TEST(challenge_of_a_redirect_target_is_not_answered)
 {
-	struct credentials credentials = {.user = "u", .password = "p"};
+	struct credentials credentials = {.user = LENT("u"), .password = LENT("p")};
 	struct server *evil = server_start(answer_unauthorized, NULL);
 	_cleanup_free_ char *to = xasprintf("http://127.0.0.1:%d/", server_port(evil));
 	struct server *s = server_start(answer_elsewhere, to);

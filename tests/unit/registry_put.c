@@ -117,7 +117,7 @@ END_TEST
 
 START_TEST(bearer_with_password)
 {
-	struct credentials credentials = {.user = "u", .password = "p"};
+	struct credentials credentials = {.user = LENT("u"), .password = LENT("p")};
 	struct tokens t = {.want_basic = "Basic dTpw"};
 	struct server *s = start_tokens(&t);
 	struct registry_client *c = client_for(s, &credentials);
@@ -135,7 +135,7 @@ END_TEST
 
 START_TEST(bearer_wrong_password)
 {
-	struct credentials credentials = {.user = "u", .password = "q"};
+	struct credentials credentials = {.user = LENT("u"), .password = LENT("q")};
 	struct tokens t = {.want_basic = "Basic dTpw"};
 	struct server *s = start_tokens(&t);
 	struct registry_client *c = client_for(s, _i ? &credentials : NULL);
@@ -169,7 +169,7 @@ END_TEST
 
 START_TEST(bearer_identity_token)
 {
-	struct credentials credentials = {.identity_token = "id=1"};
+	struct credentials credentials = {.identity_token = LENT("id=1")};
 	struct tokens t = {.port = 0};
 	struct server *s = start_tokens(&t);
 	struct registry_client *c = client_for(s, &credentials);
@@ -189,8 +189,8 @@ END_TEST
 
 START_TEST(bearer_identity_token_fallback)
 {
-	struct credentials credentials = {.user = "u", .password = "p", .identity_token = "id"};
-	struct credentials alone = {.identity_token = "id"};
+	struct credentials credentials = {.user = LENT("u"), .password = LENT("p"), .identity_token = LENT("id")};
+	struct credentials alone = {.identity_token = LENT("id")};
 	struct tokens t = {.want_basic = "Basic dTpw", .post_status = 404};
 	struct server *s = start_tokens(&t);
 	struct registry_client *c = client_for(s, &credentials);
@@ -251,7 +251,7 @@ END_TEST
 START_TEST(passwords_stay_off_the_network)
 {
 	/* The registry is on this machine, its realm is not (0.0.0.0 reaches us, but is no loopback). */
-	struct credentials credentials = {.user = "u", .password = "p"};
+	struct credentials credentials = {.user = LENT("u"), .password = LENT("p")};
 	struct tokens t = {.port = 0};
 	struct server *s = server_start(answer_tokens, &t);
 	struct registry_client *c = client_for(s, &credentials);
@@ -268,7 +268,7 @@ END_TEST
 
 START_TEST(token_redirected_without_password)
 {
-	struct credentials credentials = {.user = "u", .password = "p"};
+	struct credentials credentials = {.user = LENT("u"), .password = LENT("p")};
 	struct tokens other = {.port = 0}, t = {.port = 0};
 	struct server *elsewhere = start_tokens(&other), *s;
 	struct registry_client *c;
@@ -307,7 +307,7 @@ static void answer_basic(struct heard *h, void *ctx)
 
 START_TEST(basic)
 {
-	struct credentials credentials = {.user = "u", .password = "p:a"};
+	struct credentials credentials = {.user = LENT("u"), .password = LENT("p:a")};
 	int status = 200;
 	struct server *s = server_start(answer_basic, &status);
 	struct registry_client *c = client_for(s, &credentials);
@@ -326,7 +326,7 @@ END_TEST
 
 START_TEST(login)
 {
-	struct credentials good = {.user = "u", .password = "p:a"}, bad = {.user = "u", .password = "x"};
+	struct credentials good = {.user = LENT("u"), .password = LENT("p:a")}, bad = {.user = LENT("u"), .password = LENT("x")};
 	int status = 200;
 	struct server *s = server_start(answer_basic, &status);
 	struct registry_client *c = client_for(s, &good);
@@ -350,7 +350,7 @@ END_TEST
 
 START_TEST(login_with_tokens)
 {
-	struct credentials credentials = {.user = "u", .password = "p"};
+	struct credentials credentials = {.user = LENT("u"), .password = LENT("p")};
 	struct tokens t = {.want_basic = "Basic dTpw"};
 	struct server *s = start_tokens(&t);
 	struct registry_client *c;
@@ -503,7 +503,7 @@ static void answer_upload_elsewhere(struct heard *h, void *ctx)
 
 START_TEST(upload_elsewhere_gets_no_credentials)
 {
-	struct credentials credentials = {.user = "u", .password = "p"};
+	struct credentials credentials = {.user = LENT("u"), .password = LENT("p")};
 	struct uploads u = {.location = "/unused"};
 	struct server *storage = server_start(answer_upload, &u), *s;
 	_cleanup_free_ char *to = xasprintf("http://127.0.0.1:%d/put?sig=1", server_port(storage));
