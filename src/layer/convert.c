@@ -96,7 +96,7 @@ static int copy_data(struct archive *a, struct conversion *c, struct err *err)
 
 		if (r == ARCHIVE_EOF)
 			return deflate_some(c, NULL, 0, Z_FINISH);
-		if (r < ARCHIVE_WARN)
+		if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
 			return bad(a, c, err);
 		for (const char *p = data; len;) {
 			size_t part = len < CONVERT_BUF ? len : CONVERT_BUF;
@@ -132,7 +132,7 @@ int convert_to_gzip(convert_read_fn read, convert_write_fn write, void *ctx, str
 	archive_read_support_filter_compress(a);
 	archive_read_support_format_raw(a);
 	if (archive_read_open(a, c, NULL, read_source, NULL) != ARCHIVE_OK ||
-	    archive_read_next_header(a, &entry) < ARCHIVE_WARN)
+	    archive_read_next_header(a, &entry) != ARCHIVE_OK)
 		r = bad(a, c, err);
 	else
 		r = copy_data(a, c, err);

@@ -160,12 +160,12 @@ int owners_save(const struct owners *o, int dir, struct err *err)
 	_cleanup_buf_ struct buf b;
 	int r;
 
+	buf_init(&b, OWNERS_WRITE + 2 * LIMIT_TAR_NAME + OVERRIDE_STAT_MAX);
 	if (!o->n)
 		return 0;
 	fd = openat(dir, OWNERS_FILE, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(err, errno, "cannot create the layer's owners file");
-	buf_init(&b, OWNERS_WRITE + 2 * LIMIT_TAR_NAME + OVERRIDE_STAT_MAX);
 	buf_addstr(&b, OWNERS_MAGIC);
 	for (size_t i = 0; i < o->n; i++) {
 		const struct record *rec = &o->records[i];

@@ -118,7 +118,7 @@ int unpack_content(struct unpack *u, const struct unpack_entry *e, int fd, struc
 
 		if (r == ARCHIVE_EOF)
 			break;
-		if (r < ARCHIVE_WARN)
+		if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
 			return archive_failed(e->archive, NULL, err);
 		if (!len)
 			continue;
@@ -253,7 +253,7 @@ static int unpack_all(struct unpack *u, struct archive *a, struct archive_entry 
 
 		if (r == ARCHIVE_EOF)
 			return 0;
-		if (r < ARCHIVE_WARN)
+		if (r != ARCHIVE_OK && r != ARCHIVE_WARN)
 			return archive_failed(a, s, err);
 		if (r == ARCHIVE_WARN)
 			log_debug("tar: %s", archive_error_string(a));

@@ -1,4 +1,5 @@
-/* The room layer, once as this machine is and once for each thing that a file system or kernel may lack. */
+/* The room layer, once as this machine is and once for each thing that a file system or kernel may
+ * lack. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -12,3 +12,4 @@ tests_unit_layer_CFLAGS = $(unit_cflags) $(ARCHIVE_CFLAGS) $(ZLIB_CFLAGS) $(ZSTD
 tests_unit_layer_LDADD = liblayer.a libcodec.a liboci.a libformat.a libbase.a \
 	$(ARCHIVE_LIBS) $(ISAL_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(JANSSON_LIBS) $(CRYPTO_LIBS) \
 	$(CHECK_LIBS) -lpthread
+EXTRA_DIST += tests/data/reject/layer

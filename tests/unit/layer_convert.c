@@ -45,11 +45,11 @@ static const struct {
 	const char *name;
 	int (*filter)(struct archive *a);
 } filters[] = {
-	{ "xz", archive_write_add_filter_xz },
-	{ "bzip2", archive_write_add_filter_bzip2 },
-	{ "lz4", archive_write_add_filter_lz4 },
-	{ "lzip", archive_write_add_filter_lzip },
-	{ "compress", archive_write_add_filter_compress },
+	{"xz", archive_write_add_filter_xz},
+	{"bzip2", archive_write_add_filter_bzip2},
+	{"lz4", archive_write_add_filter_lz4},
+	{"lzip", archive_write_add_filter_lzip},
+	{"compress", archive_write_add_filter_compress},
 };
 
 #define N_FILTERS ((int)(sizeof(filters) / sizeof(filters[0])))
@@ -80,7 +80,7 @@ static void pack(int i)
 
 START_TEST(each)
 {
-	struct pipe_ends p = { .in = packed }, again = { .in = packed }, back = { 0 };
+	struct pipe_ends p = {.in = packed}, again = {.in = packed}, back = {0};
 	struct err err = ERR_INIT;
 	struct inflate *z;
 	static char text[sizeof(content) + 1];
@@ -94,7 +94,8 @@ START_TEST(each)
 	back.in = p.out.data;
 	back.len = p.out.len;
 	ck_assert_int_eq(inflate_new(read_in, &back, &z), 0);
-	for (ssize_t got; (got = inflate_read(z, text + n, sizeof(text) - n)) != 0; n += (size_t)got)
+	for (ssize_t got; (got = inflate_read(z, text + n, sizeof(text) - n)) != 0;
+	     n += (size_t)got)
 		ck_assert_msg(got > 0, "%s", inflate_reason(z));
 	ck_assert_int_eq(inflate_compression(z), COMPRESSION_GZIP);
 	ck_assert_uint_eq(n, sizeof(content));
@@ -111,7 +112,7 @@ END_TEST
 
 START_TEST(failures)
 {
-	struct pipe_ends p = { .in = packed };
+	struct pipe_ends p = {.in = packed};
 	struct err err = ERR_INIT;
 
 	pack(0);
@@ -120,12 +121,12 @@ START_TEST(failures)
 	ck_assert_ptr_nonnull(strstr(err.msg, "decompress"));
 	tar_release(&p.out);
 	memset(&err, 0, sizeof(err));
-	p = (struct pipe_ends){ .in = packed, .len = packed_len, .read_error = -EIO };
+	p = (struct pipe_ends){.in = packed, .len = packed_len, .read_error = -EIO};
 	ck_assert_int_eq(convert_to_gzip(read_in, write_out, &p, &err), -EIO);
 	ck_assert_int_eq(err.code, EIO);
 	tar_release(&p.out);
 	memset(&err, 0, sizeof(err));
-	p = (struct pipe_ends){ .in = packed, .len = packed_len, .write_error = -ECANCELED };
+	p = (struct pipe_ends){.in = packed, .len = packed_len, .write_error = -ECANCELED};
 	ck_assert_int_eq(convert_to_gzip(read_in, write_out, &p, &err), -ECANCELED);
 	ck_assert_int_eq(err.code, 0);
 }

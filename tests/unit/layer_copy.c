@@ -48,18 +48,18 @@ static void flatten(bool owners)
 
 START_TEST(one_layer)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
-	tar_add(&t, (struct tar_item){ .name = ".", .type = '5', .mode = 0750, .mtime = 3 });
-	tar_add(&t, (struct tar_item){ .name = "d", .type = '5', .mode = 02755, .mtime = 4 });
-	tar_add(&t, (struct tar_item){ .name = "d/suid", .mode = 04711, .data = "s", .mtime = 5 });
+	tar_add(&t, (struct tar_item){.name = ".", .type = '5', .mode = 0750, .mtime = 3});
+	tar_add(&t, (struct tar_item){.name = "d", .type = '5', .mode = 02755, .mtime = 4});
+	tar_add(&t, (struct tar_item){.name = "d/suid", .mode = 04711, .data = "s", .mtime = 5});
 	tar_link(&t, "d/link", "d/suid");
 	tar_symlink(&t, "sym", "d/suid");
 	tar_link(&t, "sym2", "sym");
-	tar_add(&t, (struct tar_item){ .name = "pipe", .type = '6', .mode = 0606 });
+	tar_add(&t, (struct tar_item){.name = "pipe", .type = '6', .mode = 0606});
 	tar_pax(&t, "SCHILY.xattr.user.mime", "text", 4);
 	tar_file(&t, "x", "xattr");
-	tar_add(&t, (struct tar_item){ .name = "owned", .uid = 5, .data = "o" });
+	tar_add(&t, (struct tar_item){.name = "owned", .uid = 5, .data = "o"});
 	add_layer(&t);
 	flatten(false);
 	ck_assert_int_eq(env_stat("").st_mode, S_IFDIR | 0750);
@@ -84,7 +84,7 @@ END_TEST
 
 START_TEST(later_layers_win)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_file(&t, "both", "lower");
 	tar_file(&t, "lower", "l");
@@ -96,7 +96,7 @@ START_TEST(later_layers_win)
 	tar_link(&t, "hard2", "hard");
 	add_layer(&t);
 	tar_file(&t, "both", "upper");
-	tar_add(&t, (struct tar_item){ .name = "d", .type = '5', .mode = 0711, .mtime = 9 });
+	tar_add(&t, (struct tar_item){.name = "d", .type = '5', .mode = 0711, .mtime = 9});
 	tar_file(&t, "d/upper", "u");
 	tar_file(&t, "dir-to-file", "u");
 	tar_file(&t, "file-to-dir/x", "u");
@@ -121,7 +121,7 @@ END_TEST
 
 START_TEST(whiteouts)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_file(&t, "gone", "");
 	tar_file(&t, "kept", "");
@@ -165,7 +165,7 @@ END_TEST
 
 START_TEST(holes)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 	char data[1024] = "1\n1048576\n512\n";
 	struct stat st;
 
@@ -174,7 +174,7 @@ START_TEST(holes)
 	tar_pax(&t, "GNU.sparse.name", "sparse", 6);
 	tar_pax(&t, "GNU.sparse.realsize", "4194304", 7);
 	memset(data + 512, 'd', 512);
-	tar_add(&t, (struct tar_item){ .name = "x", .data = data, .size = 1024 });
+	tar_add(&t, (struct tar_item){.name = "x", .data = data, .size = 1024});
 	add_layer(&t);
 	flatten(false);
 	st = env_stat("sparse");
@@ -187,18 +187,23 @@ END_TEST
 
 START_TEST(true_owners)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	if (geteuid() != 0)
 		return; /* only root may give files away; the cli suite does it in a namespace */
-	tar_add(&t, (struct tar_item){ .name = "file", .uid = 5, .gid = 6, .mode = 06755, .data = "x" });
-	tar_add(&t, (struct tar_item){ .name = "secret", .uid = 5, .no_mode = 1, .data = "x" });
-	tar_add(&t, (struct tar_item){ .name = "d", .type = '5', .uid = 7, .mode = 0500 });
+	tar_add(&t,
+		(struct tar_item){.name = "file", .uid = 5, .gid = 6, .mode = 06755, .data = "x"});
+	tar_add(&t, (struct tar_item){.name = "secret", .uid = 5, .no_mode = 1, .data = "x"});
+	tar_add(&t, (struct tar_item){.name = "d", .type = '5', .uid = 7, .mode = 0500});
 	tar_file(&t, "d/file", "in");
-	tar_add(&t, (struct tar_item){ .name = "sym", .type = '2', .link = "x", .gid = 8 });
-	tar_add(&t, (struct tar_item){ .name = "pipe", .type = '6', .uid = 9 });
-	tar_add(&t, (struct tar_item){
-			    .name = "null", .type = '3', .mode = 0666, .gid = 3, .major = 1, .minor = 3 });
+	tar_add(&t, (struct tar_item){.name = "sym", .type = '2', .link = "x", .gid = 8});
+	tar_add(&t, (struct tar_item){.name = "pipe", .type = '6', .uid = 9});
+	tar_add(&t, (struct tar_item){.name = "null",
+				      .type = '3',
+				      .mode = 0666,
+				      .gid = 3,
+				      .major = 1,
+				      .minor = 3});
 	add_layer(&t);
 	flatten(true);
 	ck_assert_int_eq(env_stat("file").st_uid, 5);
@@ -218,7 +223,7 @@ END_TEST
 
 START_TEST(deep_tree)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 	char path[4096] = "";
 
 	for (size_t i = 0; i < 2000; i++)
@@ -248,11 +253,11 @@ END_TEST
 
 START_TEST(tree_as_it_stands)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 	struct err err = ERR_INIT;
 	int src, dst;
 
-	tar_add(&t, (struct tar_item){ .name = "d/file", .mode = 0640, .data = "x", .mtime = 8 });
+	tar_add(&t, (struct tar_item){.name = "d/file", .mode = 0640, .data = "x", .mtime = 8});
 	tar_symlink(&t, "sym", "d/file");
 	env_good(&t);
 	src = dup(env_root);

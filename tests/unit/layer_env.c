@@ -101,7 +101,7 @@ static ssize_t read_tar(void *ctx, const void **ret)
 
 int env_unpack_raw(struct tar *t)
 {
-	struct source s = { .tar = t };
+	struct source s = {.tar = t};
 	int r;
 
 	env_new_layer();
@@ -156,7 +156,8 @@ const char *env_content(const char *path)
 
 	free(text);
 	text = NULL;
-	ck_assert_msg(fd_read_file(env_root, path, 64 << 20, &text, NULL, &err) >= 0, "%s", err.msg);
+	ck_assert_msg(fd_read_file(env_root, path, 64 << 20, &text, NULL, &err) >= 0, "%s",
+		      err.msg);
 	return text;
 }
 

@@ -1,15 +1,20 @@
-/* Archives that mean harm, or are damaged. The teardown of every test looks at what lies outside. */
+/* Archives that mean harm, or are damaged. The teardown of every test looks at what lies outside.
+ */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/fd.h"
 #include "base/limits.h"
 #include "layer_env.h"
 
 START_TEST(absolute_names_stay_inside)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_file(&t, "/etc/evil", "e");
 	tar_file(&t, "//double", "d");
@@ -21,11 +26,12 @@ END_TEST
 
 START_TEST(dotdot_is_refused)
 {
-	static const char *const names[] = { "../canary", "../../x",	"/../canary", "a/../../canary",
-					     "..",	  "./../canary", "a/..",      "../layer9/x" };
+	static const char *const names[] = {"../canary",      "../../x",    "/../canary",
+					    "a/../../canary", "..",	    "./../canary",
+					    "a/..",	      "../layer9/x"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		struct tar t = { 0 };
+		struct tar t = {0};
 
 		tar_dir(&t, "a");
 		tar_file(&t, names[i], "overwritten");
@@ -40,11 +46,11 @@ END_TEST
 
 START_TEST(symlinked_parents_stay_inside)
 {
-	static const char *const targets[] = { "..",	      "../..",	   "/",	    "/..",
-					       "../../../..", "/tmp/../.." };
+	static const char *const targets[] = {"..",  "../..",	    "/",
+					      "/..", "../../../..", "/tmp/../.."};
 
 	for (size_t i = 0; i < sizeof(targets) / sizeof(targets[0]); i++) {
-		struct tar t = { 0 };
+		struct tar t = {0};
 
 		tar_symlink(&t, "way", targets[i]);
 		tar_file(&t, "way/canary", "overwritten");
@@ -61,16 +67,16 @@ END_TEST
 
 START_TEST(symlink_as_last_component_is_replaced)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_symlink(&t, "file", "../../canary");
 	tar_file(&t, "file", "own");
 	tar_symlink(&t, "abs", "/etc/passwd");
-	tar_add(&t, (struct tar_item){ .name = "abs", .mode = 0600, .data = "own" });
+	tar_add(&t, (struct tar_item){.name = "abs", .mode = 0600, .data = "own"});
 	tar_symlink(&t, "dir", "..");
-	tar_add(&t, (struct tar_item){ .name = "dir", .type = '5', .mode = 0700 });
+	tar_add(&t, (struct tar_item){.name = "dir", .type = '5', .mode = 0700});
 	tar_symlink(&t, "fifo", "../../canary");
-	tar_add(&t, (struct tar_item){ .name = "fifo", .type = '6', .mode = 0777 });
+	tar_add(&t, (struct tar_item){.name = "fifo", .type = '6', .mode = 0777});
 	env_good(&t);
 	ck_assert_str_eq(env_content("file"), "own");
 	ck_assert_str_eq(env_content("abs"), "own");
@@ -81,7 +87,7 @@ END_TEST
 
 START_TEST(hard_links_stay_inside)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_symlink(&t, "up", "../..");
 	tar_link(&t, "stolen", "up/canary");
@@ -101,7 +107,7 @@ END_TEST
 
 START_TEST(whiteouts_stay_inside)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_symlink(&t, "up", "../..");
 	tar_file(&t, "up/.wh.canary", "");
@@ -120,7 +126,7 @@ END_TEST
 
 START_TEST(symlink_loops)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_symlink(&t, "a", "b");
 	tar_symlink(&t, "b", "a");
@@ -134,7 +140,7 @@ END_TEST
 
 START_TEST(dangling_parent)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_symlink(&t, "way", "not/there");
 	tar_file(&t, "way/file", "f");
@@ -149,15 +155,15 @@ END_TEST
 
 START_TEST(file_as_parent)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_file(&t, "file", "");
 	tar_file(&t, "file/below", "");
 	env_bad(&t, ENOTDIR, "'file' is not a directory");
-	tar_add(&t, (struct tar_item){ .name = "pipe", .type = '6' });
+	tar_add(&t, (struct tar_item){.name = "pipe", .type = '6'});
 	tar_file(&t, "pipe/below", "");
 	env_bad(&t, ENOTDIR, "'pipe' is not a directory");
-	tar_add(&t, (struct tar_item){ .name = "dev", .type = '3' });
+	tar_add(&t, (struct tar_item){.name = "dev", .type = '3'});
 	tar_file(&t, "dev/a/b", "");
 	env_bad(&t, ENOTDIR, "'dev' is not a directory");
 }
@@ -165,7 +171,7 @@ END_TEST
 
 START_TEST(the_root_is_a_directory)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_file(&t, "./", "");
 	/* readers take a file whose name ends in '/' for a directory */
@@ -175,7 +181,7 @@ START_TEST(the_root_is_a_directory)
 	env_bad(&t, EBADMSG, "root is not a directory");
 	tar_link(&t, "/", "/");
 	env_bad(&t, EBADMSG, "");
-	tar_add(&t, (struct tar_item){ .name = "/", .type = '6' });
+	tar_add(&t, (struct tar_item){.name = "/", .type = '6'});
 	env_bad(&t, EBADMSG, "root is not a directory");
 	ck_assert(S_ISDIR(env_stat("").st_mode));
 }
@@ -183,7 +189,7 @@ END_TEST
 
 START_TEST(long_names)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 	char name[8192];
 
 	memset(name, 'n', 256);
@@ -204,7 +210,7 @@ START_TEST(long_names)
 	name[4096] = '\0';
 	tar_symlink(&t, "link", name);
 	env_bad(&t, EBADMSG, "symlink");
-	tar_add(&t, (struct tar_item){ .name = "link", .type = '2' });
+	tar_add(&t, (struct tar_item){.name = "link", .type = '2'});
 	env_bad(&t, EBADMSG, "symlink");
 	tar_file(&t, "", "");
 	env_bad(&t, EBADMSG, "name");
@@ -213,7 +219,7 @@ END_TEST
 
 START_TEST(impossible_numbers)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 	size_t at;
 
 	tar_pax(&t, "uid", "4294967295", 10);
@@ -241,26 +247,26 @@ END_TEST
 
 START_TEST(huge_holes)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_pax(&t, "GNU.sparse.major", "1", 1);
 	tar_pax(&t, "GNU.sparse.minor", "0", 1);
 	tar_pax(&t, "GNU.sparse.name", "hole", 4);
 	tar_pax(&t, "GNU.sparse.realsize", "9223372036854775807", 19);
-	tar_add(&t, (struct tar_item){ .name = "x", .data = "1\n0\n0\n", .size = 512 });
+	tar_add(&t, (struct tar_item){.name = "x", .data = "1\n0\n0\n"});
 	ck_assert_int_lt(env_unpack(&t), 0);
 }
 END_TEST
 
 START_TEST(too_much)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 	static char data[100000];
 
 	env_options.max_bytes = sizeof(data);
-	tar_add(&t, (struct tar_item){ .name = "fits", .data = data, .size = sizeof(data) });
+	tar_add(&t, (struct tar_item){.name = "fits", .data = data, .size = sizeof(data)});
 	env_good(&t);
-	tar_add(&t, (struct tar_item){ .name = "fits", .data = data, .size = sizeof(data) });
+	tar_add(&t, (struct tar_item){.name = "fits", .data = data, .size = sizeof(data)});
 	tar_file(&t, "more", "m");
 	env_bad(&t, EFBIG, "--max-unpacked-size");
 	env_options.max_bytes = 0;
@@ -272,7 +278,7 @@ END_TEST
 
 START_TEST(too_many_or_long_xattrs)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 	static char value[LIMIT_XATTR_VALUE + 1];
 	char name[400];
 
@@ -296,7 +302,7 @@ END_TEST
 
 START_TEST(not_a_tar)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 	static const char text[] = "this is not an archive of any kind\n";
 	size_t at;
 
@@ -311,27 +317,64 @@ START_TEST(not_a_tar)
 	at = t.len;
 	tar_file(&t, "bad", "");
 	t.data[at + 5] = 'x';
-	ck_assert_int_lt(env_unpack(&t), 0);
+	env_bad(&t, EBADMSG, "bad tar");
 	ck_assert(!env_exists("bad"));
 }
 END_TEST
 
 START_TEST(truncated)
 {
-	struct tar whole = { 0 };
+	struct tar whole = {0};
 	static char data[5000];
 
 	memset(data, 'x', sizeof(data));
 	tar_pax(&whole, "comment", "c", 1);
-	tar_add(&whole, (struct tar_item){ .name = "file", .data = data, .size = sizeof(data) });
+	tar_add(&whole, (struct tar_item){.name = "file", .data = data, .size = sizeof(data)});
 	/* anywhere but at the start, and in the padding or behind it */
 	for (size_t cut = 1; cut < 3 * 512 + sizeof(data); cut += cut % 512 == 511 ? 1 : 170) {
-		struct tar t = { 0 };
+		struct tar t = {0};
 
 		tar_raw(&t, whole.data, cut);
 		ck_assert_msg(env_unpack_raw(&t) == -EBADMSG, "cut at %zu: %s", cut, env_err.msg);
 	}
 	tar_release(&whole);
+}
+END_TEST
+
+/* tests/data/reject/layer: NAME.tar is refused with an error that holds the line in NAME.err. */
+START_TEST(reject_data)
+{
+	const char *srcdir = getenv("srcdir");
+	char dir[3000], path[4000], *text, *want;
+	struct err err = ERR_INIT;
+	size_t len;
+	int n = 0;
+	DIR *d;
+
+	snprintf(dir, sizeof(dir), "%s/tests/data/reject/layer", srcdir ? srcdir : ".");
+	d = opendir(dir);
+	ck_assert_msg(d != NULL, "%s: %s", dir, strerror(errno));
+	for (struct dirent *de; (de = readdir(d));) {
+		struct tar t = {0};
+		int base = (int)strlen(de->d_name) - 4;
+
+		if (base <= 0 || strcmp(de->d_name + base, ".tar"))
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", dir, de->d_name);
+		ck_assert_int_eq(fd_read_file(AT_FDCWD, path, 1 << 20, &text, &len, &err), 0);
+		snprintf(path, sizeof(path), "%s/%.*s.err", dir, base, de->d_name);
+		ck_assert_int_eq(fd_read_file(AT_FDCWD, path, 4096, &want, NULL, &err), 0);
+		want[strcspn(want, "\n")] = '\0';
+		tar_raw(&t, text, len);
+		ck_assert_msg(env_unpack_raw(&t) < 0, "%s was accepted", de->d_name);
+		ck_assert_msg(strstr(env_err.msg, want) != NULL, "%s: no '%s' in: %s", de->d_name,
+			      want, env_err.msg);
+		free(text);
+		free(want);
+		n++;
+	}
+	closedir(d);
+	ck_assert_int_gt(n, 25);
 }
 END_TEST
 
@@ -357,5 +400,6 @@ TCase *layer_hostile_case(void)
 	tcase_add_test(c, too_many_or_long_xattrs);
 	tcase_add_test(c, not_a_tar);
 	tcase_add_test(c, truncated);
+	tcase_add_test(c, reject_data);
 	return c;
 }

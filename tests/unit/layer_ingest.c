@@ -28,7 +28,7 @@ static void digest_of(const void *data, size_t len, struct digest *ret)
 
 static void compress_gzip(const struct tar *t)
 {
-	z_stream z = { 0 };
+	z_stream z = {0};
 	size_t max = t->len + t->len / 2 + 1024;
 	unsigned char *out = malloc(max);
 
@@ -58,7 +58,7 @@ static void compress_zstd(const struct tar *t)
 static void make_blob(enum compression compression)
 {
 	static char noise[900000];
-	struct tar t = { 0 };
+	struct tar t = {0};
 	char name[32];
 
 	srandom(1);
@@ -69,7 +69,7 @@ static void make_blob(enum compression compression)
 		snprintf(name, sizeof(name), "dir/file%d", i);
 		tar_file(&t, name, name);
 	}
-	tar_add(&t, (struct tar_item){ .name = "noise", .data = noise, .size = sizeof(noise) });
+	tar_add(&t, (struct tar_item){.name = "noise", .data = noise, .size = sizeof(noise)});
 	tar_end(&t);
 	tar_raw(&t, "trailing bytes count for the diff id", 36);
 	tar_release(&blob);
@@ -153,7 +153,7 @@ END_TEST
 
 START_TEST(computes_what_is_not_given)
 {
-	struct layer_request request = { .size = -1, .what = "layer" };
+	struct layer_request request = {.size = -1, .what = "layer"};
 	struct layer_result result;
 
 	make_blob(COMPRESSION_GZIP);
@@ -232,11 +232,11 @@ END_TEST
 
 START_TEST(bomb)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 	struct layer_request request;
 	static char zeros[32 << 20];
 
-	tar_add(&t, (struct tar_item){ .name = "zeros", .data = zeros, .size = sizeof(zeros) });
+	tar_add(&t, (struct tar_item){.name = "zeros", .data = zeros, .size = sizeof(zeros)});
 	tar_end(&t);
 	digest_of(t.data, t.len, &diff_id);
 	compress_gzip(&t);
@@ -254,13 +254,13 @@ END_TEST
 
 START_TEST(bad_tar_inside)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 	struct layer_request request;
 	static char noise[2 << 20];
 
 	tar_symlink(&t, "a", "..");
 	tar_file(&t, "../escape", "x");
-	tar_add(&t, (struct tar_item){ .name = "rest", .data = noise, .size = sizeof(noise) });
+	tar_add(&t, (struct tar_item){.name = "rest", .data = noise, .size = sizeof(noise)});
 	tar_end(&t);
 	digest_of(t.data, t.len, &diff_id);
 	compress_gzip(&t);
@@ -278,7 +278,7 @@ END_TEST
 struct download {
 	struct stream *stream;
 	size_t restart_at; /* begin again here, with other bytes before; 0: never */
-	size_t fail_at; /* 0: never */
+	size_t fail_at;	   /* 0: never */
 	int r;
 };
 
@@ -331,7 +331,7 @@ static int ingest_stream(struct download *d, size_t prefix, struct layer_request
 
 START_TEST(follows_a_download)
 {
-	struct download d = { 0 };
+	struct download d = {0};
 
 	make_blob(COMPRESSION_GZIP);
 	ck_assert_msg(ingest_stream(&d, (size_t)_i, request_for_blob()) == 0, "%s", env_err.msg);
@@ -342,7 +342,7 @@ END_TEST
 
 START_TEST(begins_again)
 {
-	struct download d = { .restart_at = (size_t)_i };
+	struct download d = {.restart_at = (size_t)_i};
 
 	make_blob(COMPRESSION_GZIP);
 	ck_assert_msg(ingest_stream(&d, 0, request_for_blob()) == 0, "%s", env_err.msg);
@@ -353,7 +353,7 @@ END_TEST
 
 START_TEST(download_fails)
 {
-	struct download d = { .fail_at = 200000 };
+	struct download d = {.fail_at = 200000};
 
 	make_blob(COMPRESSION_GZIP);
 	ck_assert_int_eq(ingest_stream(&d, 0, request_for_blob()), -EIO);
@@ -363,7 +363,7 @@ END_TEST
 
 START_TEST(failure_cancels_the_download)
 {
-	struct download d = { 0 };
+	struct download d = {0};
 	struct layer_request request;
 
 	make_blob(COMPRESSION_NONE);

@@ -7,7 +7,7 @@
 
 START_TEST(hard_links)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_file(&t, "dir/file", "text");
 	tar_link(&t, "other/name", "dir/file");
@@ -25,11 +25,11 @@ END_TEST
 
 START_TEST(hard_links_keep_owners)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
-	tar_add(&t, (struct tar_item){ .name = "file", .uid = 7, .data = "x" });
+	tar_add(&t, (struct tar_item){.name = "file", .uid = 7, .data = "x"});
 	tar_link(&t, "link", "file");
-	tar_add(&t, (struct tar_item){ .name = "sym", .type = '2', .link = "x", .uid = 8 });
+	tar_add(&t, (struct tar_item){.name = "sym", .type = '2', .link = "x", .uid = 8});
 	tar_link(&t, "sym2", "sym");
 	env_good(&t);
 	ck_assert_int_eq(env_owner("link").st_uid, 7);
@@ -39,7 +39,7 @@ END_TEST
 
 START_TEST(hard_link_to_itself)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_file(&t, "file", "text");
 	tar_link(&t, "file", "file");
@@ -56,7 +56,7 @@ END_TEST
 
 START_TEST(hard_link_without_target)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_link(&t, "link", "missing");
 	env_bad(&t, ENOENT, "hard link to 'missing'");
@@ -83,7 +83,7 @@ END_TEST
 
 START_TEST(hard_link_to_a_removed_name)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_file(&t, ".wh.gone", "");
 	tar_link(&t, "link", "gone");
@@ -95,13 +95,13 @@ END_TEST
 
 START_TEST(file_replaces_file)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_file(&t, "file", "first, and longer");
 	tar_link(&t, "link", "file");
-	tar_add(&t, (struct tar_item){ .name = "file", .data = "second", .mode = 0600, .uid = 4 });
-	tar_add(&t, (struct tar_item){ .name = "owned", .data = "a", .uid = 4 });
-	tar_add(&t, (struct tar_item){ .name = "owned", .data = "b" });
+	tar_add(&t, (struct tar_item){.name = "file", .data = "second", .mode = 0600, .uid = 4});
+	tar_add(&t, (struct tar_item){.name = "owned", .data = "a", .uid = 4});
+	tar_add(&t, (struct tar_item){.name = "owned", .data = "b"});
 	env_good(&t);
 	ck_assert_str_eq(env_content("file"), "second");
 	ck_assert_int_eq(env_stat("file").st_mode, S_IFREG | 0600);
@@ -114,16 +114,16 @@ END_TEST
 
 START_TEST(file_replaces_directory)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_file(&t, "d/e/f/file", "");
-	tar_add(&t, (struct tar_item){ .name = "d/e/owned", .type = '2', .link = "x", .uid = 3 });
+	tar_add(&t, (struct tar_item){.name = "d/e/owned", .type = '2', .link = "x", .uid = 3});
 	tar_file(&t, "d", "now a file");
 	tar_symlink(&t, "s", "d");
 	tar_file(&t, "x/file", "");
 	tar_symlink(&t, "x", "s");
 	tar_file(&t, "p/file", "");
-	tar_add(&t, (struct tar_item){ .name = "p", .type = '6' });
+	tar_add(&t, (struct tar_item){.name = "p", .type = '6'});
 	env_good(&t);
 	ck_assert_str_eq(env_content("d"), "now a file");
 	ck_assert_str_eq(env_readlink("x"), "s");
@@ -134,7 +134,7 @@ END_TEST
 
 START_TEST(directory_replaces_file)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_file(&t, "d", "file");
 	tar_dir(&t, "d");
@@ -157,13 +157,13 @@ END_TEST
 
 START_TEST(directory_over_directory)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_pax(&t, "SCHILY.xattr.user.old", "1", 1);
-	tar_add(&t, (struct tar_item){ .name = "d", .type = '5', .mode = 0700, .uid = 5 });
+	tar_add(&t, (struct tar_item){.name = "d", .type = '5', .mode = 0700, .uid = 5});
 	tar_file(&t, "d/kept", "k");
 	tar_pax(&t, "SCHILY.xattr.user.new", "1", 1);
-	tar_add(&t, (struct tar_item){ .name = "d", .type = '5', .mode = 0751, .mtime = 77 });
+	tar_add(&t, (struct tar_item){.name = "d", .type = '5', .mode = 0751, .mtime = 77});
 	env_good(&t);
 	ck_assert_str_eq(env_content("d/kept"), "k");
 	ck_assert_int_eq(env_stat("d").st_mode, S_IFDIR | 0751);
@@ -179,7 +179,7 @@ END_TEST
 
 START_TEST(symlink_replaced_while_used)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_dir(&t, "one");
 	tar_dir(&t, "two");
@@ -196,7 +196,7 @@ END_TEST
 
 START_TEST(directory_replaced_while_used)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_file(&t, "a/b/first", "");
 	tar_file(&t, "a", "file");
@@ -210,12 +210,12 @@ END_TEST
 
 START_TEST(owners_behind_a_symlink)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_dir(&t, "usr/lib");
 	tar_symlink(&t, "lib", "usr/lib");
-	tar_add(&t, (struct tar_item){ .name = "lib/owned", .uid = 12, .data = "x" });
-	tar_add(&t, (struct tar_item){ .name = "lib/s", .type = '2', .link = "x", .uid = 13 });
+	tar_add(&t, (struct tar_item){.name = "lib/owned", .uid = 12, .data = "x"});
+	tar_add(&t, (struct tar_item){.name = "lib/s", .type = '2', .link = "x", .uid = 13});
 	env_good(&t);
 	ck_assert_int_eq(env_owner("usr/lib/owned").st_uid, 12);
 	ck_assert_int_eq(env_owner("usr/lib/s").st_uid, 13);

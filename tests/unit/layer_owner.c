@@ -9,9 +9,9 @@
 #include "layer/owner.h"
 #include "layer_env.h"
 
-static const struct override_stat one = { .uid = 1, .gid = 2, .mode = 0640 };
-static const struct override_stat two = { .uid = 3, .gid = 4, .mode = 0600, .type = S_IFCHR,
-					  .major = 5, .minor = 6 };
+static const struct override_stat one = {.uid = 1, .gid = 2, .mode = 0640};
+static const struct override_stat two = {
+	.uid = 3, .gid = 4, .mode = 0600, .type = S_IFCHR, .major = 5, .minor = 6};
 
 START_TEST(add_find_remove)
 {
@@ -44,7 +44,7 @@ START_TEST(many)
 	char path[64];
 
 	for (unsigned int i = 0; i < 5000; i++) {
-		struct override_stat s = { .uid = i, .mode = 0644 };
+		struct override_stat s = {.uid = i, .mode = 0644};
 
 		snprintf(path, sizeof(path), "dir%u/a\nname %u", i % 7, i);
 		owners_add(o, path, &s);
@@ -83,9 +83,10 @@ END_TEST
 
 START_TEST(damaged_file)
 {
-	static const char *const texts[] = { "", "strake-owners 2\n0:0:644 a", "strake-owners 1\n0:0:644 a",
-					     "strake-owners 1\n0:0:644", "strake-owners 1\nx:0:644 a" };
-	static const size_t lens[] = { 0, 27, 25, 24, 26 };
+	static const char *const texts[] = {
+		"", "strake-owners 2\n0:0:644 a", "strake-owners 1\n0:0:644 a",
+		"strake-owners 1\n0:0:644", "strake-owners 1\nx:0:644 a"};
+	static const size_t lens[] = {0, 25, 25, 23, 25};
 
 	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
 		struct owners *o = NULL;

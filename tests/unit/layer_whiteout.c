@@ -1,4 +1,5 @@
-/* Whiteouts and opaque directories: they hide what lower layers have, never what this layer brings. */
+/* Whiteouts and opaque directories: they hide what lower layers have, never what this layer brings.
+ */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,9 +9,9 @@
 
 START_TEST(alone)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
-	tar_add(&t, (struct tar_item){ .name = "etc", .type = '5', .mtime = 33 });
+	tar_add(&t, (struct tar_item){.name = "etc", .type = '5', .mtime = 33});
 	tar_file(&t, "etc/.wh.passwd", "");
 	tar_file(&t, ".wh.top", "");
 	tar_file(&t, "deep/er/.wh.gone", "");
@@ -33,7 +34,7 @@ END_TEST
 
 START_TEST(a_file_of_the_same_layer_stays)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_file(&t, ".wh.before", "");
 	tar_file(&t, "before", "b");
@@ -42,7 +43,7 @@ START_TEST(a_file_of_the_same_layer_stays)
 	tar_file(&t, ".wh.link", "");
 	tar_symlink(&t, "link", "x");
 	tar_file(&t, ".wh.pipe", "");
-	tar_add(&t, (struct tar_item){ .name = "pipe", .type = '6' });
+	tar_add(&t, (struct tar_item){.name = "pipe", .type = '6'});
 	tar_file(&t, ".wh.hard", "");
 	tar_link(&t, "hard", "after");
 	env_good(&t);
@@ -59,7 +60,7 @@ END_TEST
 
 START_TEST(a_directory_of_the_same_layer_becomes_opaque)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_file(&t, ".wh.before", "");
 	tar_dir(&t, "before");
@@ -87,7 +88,7 @@ END_TEST
 
 START_TEST(opaque_anywhere)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_dir(&t, "first");
 	tar_file(&t, "first/.wh..wh..opq", "");
@@ -97,7 +98,7 @@ START_TEST(opaque_anywhere)
 	tar_file(&t, "last/.wh..wh..opq", "");
 	tar_file(&t, "implied/dir/.wh..wh..opq", "");
 	tar_file(&t, "kept/.wh..wh..opq", "");
-	tar_add(&t, (struct tar_item){ .name = "kept", .type = '5', .mode = 0700, .mtime = 44 });
+	tar_add(&t, (struct tar_item){.name = "kept", .type = '5', .mode = 0700, .mtime = 44});
 	tar_file(&t, "first/.wh.other", "");
 	env_good(&t);
 	ck_assert(env_is_opaque("first"));
@@ -117,7 +118,7 @@ END_TEST
 
 START_TEST(names_of_aufs_are_ignored)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_dir(&t, ".wh..wh.plnk");
 	tar_file(&t, ".wh..wh.plnk/1.2", "");
@@ -134,11 +135,11 @@ END_TEST
 
 START_TEST(whiteout_of_a_whiteout_or_any_type)
 {
-	struct tar t = { 0 };
+	struct tar t = {0};
 
 	tar_dir(&t, ".wh.asdir");
 	tar_symlink(&t, ".wh.aslink", "x");
-	tar_add(&t, (struct tar_item){ .name = ".wh.withdata", .data = "data" });
+	tar_add(&t, (struct tar_item){.name = ".wh.withdata", .data = "data"});
 	tar_file(&t, "file", "f");
 	env_good(&t);
 	ck_assert(env_is_whiteout("asdir"));

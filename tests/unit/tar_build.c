@@ -62,7 +62,7 @@ static void field(unsigned char *h, size_t at, size_t size, unsigned long long v
 static void header(struct tar *t, const char *name, char type, const struct tar_item *item,
 		   size_t size)
 {
-	unsigned char h[BLOCK] = { 0 };
+	unsigned char h[BLOCK] = {0};
 	size_t at = t->len;
 
 	memcpy(h, name, strlen(name) < 100 ? strlen(name) : 100);
@@ -100,7 +100,7 @@ void tar_pax(struct tar *t, const char *key, const void *value, size_t len)
 void tar_add(struct tar *t, struct tar_item item)
 {
 	size_t size = item.data && !item.size ? strlen(item.data) : item.size;
-	static const struct tar_item pax_item = { .mode = 0644 };
+	static const struct tar_item pax_item = {.mode = 0644};
 
 	if (!item.type)
 		item.type = '0';
@@ -139,20 +139,20 @@ void tar_end(struct tar *t)
 
 void tar_file(struct tar *t, const char *name, const char *text)
 {
-	tar_add(t, (struct tar_item){ .name = name, .data = text });
+	tar_add(t, (struct tar_item){.name = name, .data = text});
 }
 
 void tar_dir(struct tar *t, const char *name)
 {
-	tar_add(t, (struct tar_item){ .name = name, .type = '5' });
+	tar_add(t, (struct tar_item){.name = name, .type = '5'});
 }
 
 void tar_symlink(struct tar *t, const char *name, const char *target)
 {
-	tar_add(t, (struct tar_item){ .name = name, .type = '2', .mode = 0777, .link = target });
+	tar_add(t, (struct tar_item){.name = name, .type = '2', .mode = 0777, .link = target});
 }
 
 void tar_link(struct tar *t, const char *name, const char *target)
 {
-	tar_add(t, (struct tar_item){ .name = name, .type = '1', .link = target });
+	tar_add(t, (struct tar_item){.name = name, .type = '1', .link = target});
 }

@@ -1,0 +1,133 @@
+/* Every input is unpacked as a tar. Whatever it says: no crash, nothing outside the layer's
+ * directory changes, and everything below it is of a type that unpacking may make. */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "layer/unpack.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char path[4096];
+static int dir = -1;
+static struct stat canary, outside;
+
+static void must(int ok, const char *what)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "fuzz_unpack: %s (errno %s)\n", what, strerror(errno));
+	abort();
+}
+
+static void remove_all(void)
+{
+	fd_remove_tree(AT_FDCWD, path, NULL);
+}
+
+/* PATH/outside/{canary,layer/}: entries that climb out of layer/root reach the canary first. */
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	const char *tmp = getenv("TMPDIR");
+	int fd;
+
+	(void)argc;
+	(void)argv;
+	log_set_level(LOG_QUIET);
+	if (!tmp)
+		tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	snprintf(path, sizeof(path), "%s/strake-fuzz-XXXXXX", tmp);
+	must(mkdtemp(path) != NULL, "mkdtemp");
+	atexit(remove_all);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	must(fd >= 0 && mkdirat(fd, "outside", 0755) == 0, "mkdir");
+	dir = openat(fd, "outside", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	must(dir >= 0, "open");
+	close(fd);
+	fd = openat(dir, "canary", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	must(fd >= 0 && fd_write_all(fd, "canary", 6) == 0, "canary");
+	must(fstat(fd, &canary) == 0, "stat");
+	close(fd);
+	return 0;
+}
+
+struct input {
+	const uint8_t *data;
+	size_t size;
+};
+
+/* In pieces, so that headers and data also meet the edges of the caller's blocks. */
+static ssize_t read_input(void *ctx, const void **ret)
+{
+	struct input *in = ctx;
+	size_t n = in->size < 1536 ? in->size : 1536;
+
+	*ret = in->data;
+	in->data += n;
+	in->size -= n;
+	return (ssize_t)n;
+}
+
+static void check_outside(void)
+{
+	struct stat st;
+	int n = 0;
+	DIR *d = fdopendir(openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+
+	must(d != NULL, "opendir");
+	while (readdir(d))
+		n++;
+	closedir(d);
+	must(n == 4, "something appeared outside"); /* . .. canary layer */
+	must(fstatat(dir, "canary", &st, AT_SYMLINK_NOFOLLOW) == 0, "the canary is gone");
+	must(st.st_ino == canary.st_ino && st.st_nlink == 1 && st.st_mode == canary.st_mode &&
+		     st.st_size == canary.st_size && st.st_ctim.tv_sec == canary.st_ctim.tv_sec &&
+		     st.st_ctim.tv_nsec == canary.st_ctim.tv_nsec,
+	     "the canary changed");
+	must(fstat(dir, &st) == 0 && st.st_mode == outside.st_mode &&
+		     st.st_mtim.tv_sec == outside.st_mtim.tv_sec &&
+		     st.st_mtim.tv_nsec == outside.st_mtim.tv_nsec,
+	     "the directory outside changed");
+}
+
+static int check_file(const char *name, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)ftw;
+	must(type != FTW_DNR, "a directory that cannot be read");
+	must(st->st_uid == geteuid(), "a file of somebody else");
+	must(!S_ISBLK(st->st_mode) && !S_ISSOCK(st->st_mode), "a device or socket");
+	must(!S_ISCHR(st->st_mode) || st->st_rdev == makedev(0, 0), "a device");
+	must(!S_ISREG(st->st_mode) || (st->st_mode & 0400), name);
+	return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct unpack_options options = {.max_bytes = 1 << 20};
+	struct input in = {data, size};
+	struct err err = ERR_INIT;
+	char root[4200];
+	int layer, r;
+
+	must(mkdirat(dir, "layer", 0700) == 0, "mkdir layer");
+	layer = openat(dir, "layer", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	must(layer >= 0 && fstat(dir, &outside) == 0, "open layer");
+	r = layer_unpack(read_input, &in, layer, &options, NULL, &err);
+	must(r == 0 ? !err.code : err.code == -r && *err.msg, "code and message disagree");
+	check_outside();
+	snprintf(root, sizeof(root), "%s/outside/layer/root", path);
+	must(nftw(root, check_file, 16, FTW_PHYS) == 0 || errno == ENAMETOOLONG, "walk");
+	close(layer);
+	must(fd_remove_tree(dir, "layer", &err) == 0, err.msg);
+	return 0;
+}
