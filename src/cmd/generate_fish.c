@@ -12,26 +12,25 @@ static void print_escaped(FILE *out, const char *text)
 	}
 }
 
-/* The arguments of `complete` that say what comes. */
-static const char *values(enum complete complete)
+/* A command that prints what can come, or NULL. */
+static const char *names(enum complete complete)
 {
 	switch (complete) {
-	case COMPLETE_FILE:
-		return "-r -F";
 	case COMPLETE_DIRECTORY:
-		return "-x -a '(__fish_complete_directories)'";
+		return "(__fish_complete_directories)";
 	case COMPLETE_IMAGE:
-		return "-x -a '(__strake_images)'";
+		return "(__strake_images)";
 	case COMPLETE_CONTAINER:
-		return "-x -a '(__strake_containers)'";
+		return "(__strake_containers)";
 	case COMPLETE_OBJECT:
-		return "-x -a '(__strake_images; __strake_containers)'";
+		return "(__strake_images; __strake_containers)";
 	case COMPLETE_COMMAND:
-		return "-x -a '(__fish_complete_command)'";
+		return "(__fish_complete_command)";
+	case COMPLETE_FILE:
 	case COMPLETE_VERB:
 	case COMPLETE_NONE:
 	default:
-		return "-x";
+		return NULL;
 	}
 }
 
@@ -45,13 +44,25 @@ static void print_options(FILE *out, const char *condition, const struct option_
 			_cleanup_free_ char *list = generate_words(o, " ");
 
 			fprintf(out, " -x -a '%s'", list);
+		} else if (option_takes_value(o) && names(o->complete)) {
+			fprintf(out, " -x -a '%s'", names(o->complete));
 		} else if (option_takes_value(o)) {
-			fprintf(out, " %s", values(o->complete));
+			fputs(o->complete == COMPLETE_FILE ? " -r -F" : " -x", out);
 		}
 		fputs(" -d '", out);
 		print_escaped(out, o->help);
 		fputs("'\n", out);
 	}
+}
+
+static void print_arguments(FILE *out, const char *condition, const struct command *c)
+{
+	const char *list = names(c->complete);
+
+	if (c->max_args > 0 && list)
+		fprintf(out, "complete -c strake -n '%s' -f -a '%s'\n", condition, list);
+	else if (c->max_args > 0 && c->complete == COMPLETE_FILE)
+		fprintf(out, "complete -c strake -n '%s' -F\n", condition);
 }
 
 char *generate_fish(const struct command *const *commands)
@@ -78,10 +89,7 @@ char *generate_fish(const struct command *const *commands)
 			xasprintf("__fish_seen_subcommand_from %s", commands[i]->name);
 
 		print_options(out, condition, commands[i]->options);
-		if (commands[i]->max_args > 0 && commands[i]->complete != COMPLETE_NONE &&
-		    commands[i]->complete != COMPLETE_VERB)
-			fprintf(out, "complete -c strake -n '%s' %s\n", condition,
-				values(commands[i]->complete));
+		print_arguments(out, condition, commands[i]);
 	}
 	fclose(out);
 	return text;

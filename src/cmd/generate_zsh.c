@@ -44,17 +44,17 @@ static void zsh_option(FILE *out, const struct option_spec *o)
 {
 	_cleanup_free_ char *words = o->words ? generate_words(o, " ") : NULL;
 	const char *equals = option_takes_value(o) ? "=" : "";
+	bool repeats = o->kind == OPTION_LIST || o->kind == OPTION_CALL || o->kind == OPTION_COUNT;
 
-	fputs(" \\\n\t\t\t", out);
-	if (o->kind == OPTION_LIST || o->kind == OPTION_CALL || o->kind == OPTION_COUNT)
-		fputs("'*'", out);
+	fputs(" \\\n\t\t\t'", out);
+	if (repeats)
+		fputc('*', out);
 	else if (o->letter)
-		fprintf(out, "'(-%c --%s)'", o->letter, o->name);
+		fprintf(out, "(-%c --%s)", o->letter, o->name);
 	if (o->letter)
-		fprintf(out, "{-%c,--%s%s}", o->letter, o->name, equals);
+		fprintf(out, "'{-%c,--%s%s}'[", o->letter, o->name, equals);
 	else
-		fprintf(out, "'--%s%s'", o->name, equals);
-	fputs("'[", out);
+		fprintf(out, "--%s%s[", o->name, equals);
 	print_quoted(out, o->help, "[]\\");
 	fputc(']', out);
 	if (option_takes_value(o)) {
