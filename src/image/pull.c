@@ -159,7 +159,7 @@ static int descend(struct pull *p, struct document *doc, char **type, struct err
 			       LIMIT_INDEX_DEPTH);
 	r = image_index_parse(doc->text, doc->len, *type, &index, err);
 	if (r < 0)
-		return r;
+		return err_prefix(err, "index %s", doc->digest.text);
 	p->indexes[p->n_indexes++] = *doc;
 	memset(doc, 0, sizeof(*doc));
 	free(steal_ptr(type));
@@ -169,28 +169,6 @@ static int descend(struct pull *p, struct document *doc, char **type, struct err
 	if (r == 0)
 		*type = xstrdup(d->media_type);
 	image_index_release(&index);
-	return r;
-}
-
-static int get_manifest(struct pull *p, struct err *err)
-{
-	_cleanup_free_ char *type = NULL;
-	struct document *doc = &p->manifest_doc;
-	enum media_kind kind;
-	int r;
-
-	r = get_first(p, doc, err);
-	if (r == 0 && doc->type)
-		type = xstrdup(doc->type);
-	while (r == 0) {
-		r = document_kind(doc->text, doc->len, type, &kind, err);
-		if (r == 0 && kind != MEDIA_INDEX)
-			break;
-		if (r == 0)
-			r = descend(p, doc, &type, err);
-	}
-	if (r == 0)
-		r = manifest_parse(doc->text, doc->len, type, &p->manifest, err);
 	return r;
 }
 
@@ -207,6 +185,32 @@ static int check_layers(const struct manifest *m, struct err *err)
 				       m->layers[i].digest.text, m->layers[i].media_type);
 	}
 	return 0;
+}
+
+static int get_manifest(struct pull *p, struct err *err)
+{
+	_cleanup_free_ char *type = NULL;
+	struct document *doc = &p->manifest_doc;
+	enum media_kind kind;
+	int r;
+
+	r = get_first(p, doc, err);
+	if (r == 0 && doc->type)
+		type = xstrdup(doc->type);
+	while (r == 0) {
+		r = document_kind(doc->text, doc->len, type, &kind, err);
+		if (r < 0)
+			return err_prefix(err, "manifest %s", doc->digest.text);
+		if (kind != MEDIA_INDEX)
+			break;
+		r = descend(p, doc, &type, err);
+	}
+	if (r < 0)
+		return r;
+	r = manifest_parse(doc->text, doc->len, type, &p->manifest, err);
+	if (r == 0)
+		r = check_layers(&p->manifest, err);
+	return r < 0 ? err_prefix(err, "manifest %s", doc->digest.text) : 0;
 }
 
 /* A manifest that came by itself has no platform until its config is read. */
@@ -348,8 +352,6 @@ static int pull(struct pull *p, struct err *err)
 	r = registry_client_new(p->ref, &registry, &p->client, err);
 	if (r == 0)
 		r = get_manifest(p, err);
-	if (r == 0)
-		r = check_layers(&p->manifest, err);
 	if (r == 0)
 		r = get_config(p, err);
 	layers.client = p->client;

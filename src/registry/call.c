@@ -263,6 +263,16 @@ static void again(struct call *call, int64_t wait_ms, bool unreached, const stru
 	call_wait(call, wait_ms);
 }
 
+/* What was refused before it could be hashed is named as the registry names it. */
+static void name_digest(const struct call *call, struct err *why)
+{
+	const char *told = call_response(call)->content_digest;
+	struct digest digest;
+
+	if (told && digest_parse(told, &digest, NULL) == 0)
+		err_prefix(why, "%s", digest.text);
+}
+
 static void judge_transport(struct call *call)
 {
 	bool unreached = http_outcome(call->transfer) == HTTP_UNREACHED;
@@ -275,6 +285,7 @@ static void judge_transport(struct call *call)
 		/* Our own refusals (a sink's, a bound's) say it all; curl's name the host. */
 		if (call->request.write && why.code != EPROTO)
 			http_error(call->transfer, &why);
+		name_digest(call, &why);
 		call->err = why;
 		call_end(call, -why.code);
 		return;

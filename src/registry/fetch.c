@@ -2,7 +2,7 @@
  *state: each attempt asks for the bytes from there on, so a resume after a broken connection and
  *one after a killed process are the same thing. What the server answers to the Range decides:
  *
- *	206	must begin at the watermark and agree about the size
+ *	206	must agree about the size and begin at the watermark; if it begins elsewhere: as 416
  *	200	it does not resume: stream_restart(), the reader begins again
  *	416	our prefix makes no sense to it: restart, once, without a Range
  *
@@ -32,7 +32,8 @@ struct registry_fetch {
 	char *url, *scope;
 	struct call *call; /* NULL when ended */
 	size_t next_url;   /* of the descriptor's, once the registry said 404 */
-	bool restarted;	   /* after a 416 */
+	bool wrong_range;  /* the answer is not what the Range asked for */
+	bool restarted;	   /* because of that, or of a 416 */
 	int code;	   /* 0 going, 1 ended well, -errno */
 	struct err err;
 };
@@ -44,26 +45,33 @@ static uint64_t on_offset(void *ctx)
 	return stream_watermark(f->stream);
 }
 
+static int check_range(struct registry_fetch *f, const char *range, uint64_t at, struct err *err)
+{
+	uint64_t first, last;
+	int64_t total;
+
+	if (content_range_parse(range, &first, &last, &total) < 0)
+		return err_set(err, EBADMSG, "a partial answer without its range ('%s')", range);
+	if (last >= (uint64_t)f->d->size || (total >= 0 && total != f->d->size))
+		return err_set(err, EBADMSG,
+			       "the registry has '%s', the manifest says %" PRId64 " bytes", range,
+			       f->d->size);
+	f->wrong_range = first != at;
+	if (f->wrong_range)
+		return err_set(err, EBADMSG,
+			       "asked for bytes from %" PRIu64 " on, the answer is '%s'", at,
+			       range);
+	return 0;
+}
+
 static int on_head(void *ctx, const struct http_response *r, struct err *err)
 {
 	struct registry_fetch *f = ctx;
-	uint64_t at = stream_watermark(f->stream), first, last;
-	int64_t total;
+	uint64_t at = stream_watermark(f->stream);
 	int code;
 
-	if (r->status == 206) {
-		if (!r->content_range ||
-		    content_range_parse(r->content_range, &first, &last, &total) < 0)
-			return err_set(err, EBADMSG, "a partial answer without its range ('%s')",
-				       r->content_range ? r->content_range : "");
-		if (first != at || last >= (uint64_t)f->d->size ||
-		    (total >= 0 && total != f->d->size))
-			return err_set(err, EBADMSG,
-				       "asked for bytes from %" PRIu64 " of %" PRId64
-				       " on, the answer is '%s'",
-				       at, f->d->size, r->content_range);
-		return 0;
-	}
+	if (r->status == 206)
+		return check_range(f, r->content_range ? r->content_range : "", at, err);
 	if (r->status != 200)
 		return err_set(err, EPROTO, "unexpected answer %ld", r->status);
 	if (r->content_length >= 0 && r->content_length != f->d->size)
@@ -169,23 +177,32 @@ static const char *other_url(struct registry_fetch *f)
 	return str_starts(url, "https://") || str_starts(url, "http://") ? url : other_url(f);
 }
 
+/* Without what is there: it makes no sense to the server, or the server none to us. */
+static void fetch_restart(struct registry_fetch *f)
+{
+	int r;
+
+	log_verbose("blob %s: the server cannot resume it, beginning again", f->d->digest.text);
+	f->restarted = true;
+	f->err = (struct err)ERR_INIT;
+	r = stream_restart(f->stream);
+	if (r < 0)
+		fetch_end(f, err_sys(&f->err, -r, "cannot truncate the partial file"));
+	else
+		fetch_begin(f, f->url, f->scope);
+}
+
 static void fetch_judge(struct registry_fetch *f)
 {
 	long status = call_response(f->call)->status;
 	const char *url;
-	int r;
 
 	if (status >= 200 && status <= 299) {
 		fetch_end(f, 1);
 		return;
 	}
 	if (status == 416 && !f->restarted && stream_watermark(f->stream) > 0) {
-		f->restarted = true;
-		r = stream_restart(f->stream);
-		if (r < 0)
-			fetch_end(f, err_sys(&f->err, -r, "cannot truncate the partial file"));
-		else
-			fetch_begin(f, f->url, f->scope);
+		fetch_restart(f);
 		return;
 	}
 	url = status == 404 || f->next_url > 0 ? other_url(f) : NULL;
@@ -205,7 +222,9 @@ void fetch_step(struct registry_fetch *f)
 		return;
 	call_step(f->call);
 	r = call_done(f->call, &f->err);
-	if (r < 0)
+	if (r < 0 && f->wrong_range && !f->restarted)
+		fetch_restart(f);
+	else if (r < 0)
 		fetch_end(f, r);
 	else if (r > 0)
 		fetch_judge(f);

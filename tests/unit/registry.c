@@ -41,9 +41,10 @@ START_TEST(challenge_several_on_a_line)
 	struct challenges c = {.n = 0};
 	const struct challenge *basic, *bearer;
 
-	ck_assert_int_eq(challenges_parse(&c, ", Negotiate, NTLM TlRMTVNT==, bAsIc REALM = \"a, \\\"b\\\"\","
-					      " charset=UTF-8 ,, BEARER realm=https://x/t, error=\"e\""),
-			 0);
+	ck_assert_int_eq(
+		challenges_parse(&c, ", Negotiate, NTLM TlRMTVNT==, bAsIc REALM = \"a, \\\"b\\\"\","
+				     " charset=UTF-8 ,, BEARER realm=https://x/t, error=\"e\""),
+		0);
 	ck_assert_int_eq(challenges_parse(&c, "Digest qop=auth"), 0);
 	ck_assert_uint_eq(c.n, 5);
 	basic = challenges_find(&c, "basic");
@@ -69,8 +70,16 @@ END_TEST
 START_TEST(challenge_malformed)
 {
 	static const char *const bad[] = {
-		"realm=\"x\"", "Bearer realm=\"x", "Bearer realm=\"x\\", "Bearer realm=\"x\"y=\"z\"",
-		"\"Bearer\"", "Bearer \"x\"", "=", "Bearer realm=\"a\" \"b\"", "(", "Bearer realm=\"\\\"",
+		"realm=\"x\"",
+		"Bearer realm=\"x",
+		"Bearer realm=\"x\\",
+		"Bearer realm=\"x\"y=\"z\"",
+		"\"Bearer\"",
+		"Bearer \"x\"",
+		"=",
+		"Bearer realm=\"a\" \"b\"",
+		"(",
+		"Bearer realm=\"\\\"",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -118,9 +127,14 @@ START_TEST(base64_round_trip)
 {
 	static const struct {
 		const char *plain, *encoded;
-	} known[] = {{"", ""},		   {"f", "Zg=="},	 {"fo", "Zm8="},
-		     {"foo", "Zm9v"},	   {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
-		     {"foobar", "Zm9vYmFy"}, {"\xff\xfe\xfd", "//79"}};
+	} known[] = {{"", ""},
+		     {"f", "Zg=="},
+		     {"fo", "Zm8="},
+		     {"foo", "Zm9v"},
+		     {"foob", "Zm9vYg=="},
+		     {"fooba", "Zm9vYmE="},
+		     {"foobar", "Zm9vYmFy"},
+		     {"\xff\xfe\xfd", "//79"}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		char *text = base64_encode(known[i].plain, strlen(known[i].plain));
@@ -139,7 +153,8 @@ END_TEST
 
 START_TEST(base64_malformed)
 {
-	static const char *const bad[] = {"A", "AAAAA", "Zm 9v", "Zm9v\n", "Z===", "=", "Zg=g", "\xff\xff"};
+	static const char *const bad[] = {"A",	  "AAAAA", "Zm 9v", "Zm9v\n",
+					  "Z===", "=",	   "Zg=g",  "\xff\xff"};
 	char *out = NULL;
 	size_t len;
 
@@ -202,10 +217,20 @@ END_TEST
 START_TEST(content_ranges)
 {
 	static const char *const bad[] = {
-		"",		     "bytes",		  "bytes 1-2",	     "bytes 2-1/5",
-		"bytes 0-5/5",	     "bytes -1-5/9",	  "bytes */9",	     "items 0-1/2",
-		"bytes 0-1/2x",	     "bytes 0 -1/2",	  "bytes 0-1/-2",    "bytes 0-1/",
-		"bytes 18446744073709551616-18446744073709551617/*", "bytes 0-1/* ",
+		"",
+		"bytes",
+		"bytes 1-2",
+		"bytes 2-1/5",
+		"bytes 0-5/5",
+		"bytes -1-5/9",
+		"bytes */9",
+		"items 0-1/2",
+		"bytes 0-1/2x",
+		"bytes 0 -1/2",
+		"bytes 0-1/-2",
+		"bytes 0-1/",
+		"bytes 18446744073709551616-18446744073709551617/*",
+		"bytes 0-1/* ",
 	};
 	uint64_t first = 9, last = 9;
 	int64_t total = 9;
@@ -236,7 +261,8 @@ START_TEST(url_locations)
 {
 	const char *base = "https://r.example:5000/v2/a/blobs/uploads/?x=1";
 
-	check_join(base, "/v2/a/blobs/uploads/1?_state=z", "https://r.example:5000/v2/a/blobs/uploads/1?_state=z");
+	check_join(base, "/v2/a/blobs/uploads/1?_state=z",
+		   "https://r.example:5000/v2/a/blobs/uploads/1?_state=z");
 	check_join(base, "2", "https://r.example:5000/v2/a/blobs/uploads/2");
 	check_join(base, "https://cdn.example/x?y", "https://cdn.example/x?y");
 	check_join(base, "//cdn.example/x", "https://cdn.example/x");
@@ -249,8 +275,9 @@ END_TEST
 START_TEST(url_refused)
 {
 	static const char *const bad[] = {
-		"ftp://x/y", "file:///etc/passwd", "gopher://x/", "https://x/a b", "https://x/a\r\nHost: y",
-		"https://x/\x01", "https://",
+		"ftp://x/y",	 "file:///etc/passwd",	   "gopher://x/",
+		"https://x/a b", "https://x/a\r\nHost: y", "https://x/\x01",
+		"https://",
 	};
 	struct err err = ERR_INIT;
 	char *url = NULL;
@@ -329,19 +356,20 @@ START_TEST(token_answers)
 	char *token = NULL;
 	int64_t lifetime;
 
-	ck_assert_int_eq(parse_token("{\"token\":\"abc\",\"expires_in\":300,\"issued_at\":\"x\"}", &token,
-				     &lifetime, &err),
+	ck_assert_int_eq(parse_token("{\"token\":\"abc\",\"expires_in\":300,\"issued_at\":\"x\"}",
+				     &token, &lifetime, &err),
 			 0);
 	ck_assert_str_eq(token, "abc");
 	ck_assert_int_eq(lifetime, 300);
 	free(token);
-	ck_assert_int_eq(parse_token("{\"token\":\"\",\"access_token\":\"d-e.f_~+/=\"}", &token, &lifetime,
-				     &err),
+	ck_assert_int_eq(parse_token("{\"token\":\"\",\"access_token\":\"d-e.f_~+/=\"}", &token,
+				     &lifetime, &err),
 			 0);
 	ck_assert_str_eq(token, "d-e.f_~+/=");
 	ck_assert_int_eq(lifetime, 60);
 	free(token);
-	ck_assert_int_eq(parse_token("{\"token\":\"t\",\"expires_in\":-9}", &token, &lifetime, &err), 0);
+	ck_assert_int_eq(
+		parse_token("{\"token\":\"t\",\"expires_in\":-9}", &token, &lifetime, &err), 0);
 	ck_assert_int_eq(lifetime, 60);
 	free(token);
 	ck_assert_int_eq(parse_token("{\"token\":\"t\",\"expires_in\":9223372036854775807}", &token,
@@ -355,9 +383,16 @@ END_TEST
 START_TEST(token_answers_refused)
 {
 	static const char *const bad[] = {
-		"", "[]", "{}", "{\"token\":7}", "{\"token\":\"a\\r\\nX: y\"}", "{\"token\":\"a b\"}",
-		"{\"token\":\"\\u00e4\"}", "{\"token\":\"a\",\"token\":\"b\"}",
-		"{\"token\":\"a\",\"expires_in\":\"x\"}", "{\"token\":\"a\"} {}",
+		"",
+		"[]",
+		"{}",
+		"{\"token\":7}",
+		"{\"token\":\"a\\r\\nX: y\"}",
+		"{\"token\":\"a b\"}",
+		"{\"token\":\"\\u00e4\"}",
+		"{\"token\":\"a\",\"token\":\"b\"}",
+		"{\"token\":\"a\",\"expires_in\":\"x\"}",
+		"{\"token\":\"a\"} {}",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -380,15 +415,17 @@ START_TEST(token_requests)
 	char *text;
 
 	text = token_url("https://a/t?x=1", "s v", scopes, "me");
-	ck_assert_str_eq(text, "https://a/t?x=1&service=s%20v&account=me&scope=repository%3Aa%2Fb%3Apull"
-			       "&scope=repository%3Ac%3Apull");
+	ck_assert_str_eq(text,
+			 "https://a/t?x=1&service=s%20v&account=me&scope=repository%3Aa%2Fb%3Apull"
+			 "&scope=repository%3Ac%3Apull");
 	free(text);
 	text = token_url("https://a/t", NULL, NULL, NULL);
 	ck_assert_str_eq(text, "https://a/t");
 	free(text);
 	text = token_form("svc", scopes, &identity);
-	ck_assert_str_eq(text, "grant_type=refresh_token&service=svc&scope=repository%3Aa%2Fb%3Apull%20"
-			       "repository%3Ac%3Apull&client_id=strake&refresh_token=id%2B%2F%3D");
+	ck_assert_str_eq(text,
+			 "grant_type=refresh_token&service=svc&scope=repository%3Aa%2Fb%3Apull%20"
+			 "repository%3Ac%3Apull&client_id=strake&refresh_token=id%2B%2F%3D");
 	free(text);
 	text = token_form(NULL, NULL, &password);
 	ck_assert_str_eq(text, "grant_type=password&client_id=strake&username=us%20er"

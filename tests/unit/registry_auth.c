@@ -1,4 +1,5 @@
-/* registry_auth: credential files: every place, their order, the forms of keys and entries, writing. */
+/* registry_auth: credential files: every place, their order, the forms of keys and entries,
+ * writing. */
 #include "registry.h"
 
 #include <errno.h>
@@ -14,8 +15,8 @@
 #include "base/str.h"
 #include "registry/auth.h"
 
-#define AUTH_ALICE "YWxpY2U6cGE6c3M="	/* alice:pa:ss */
-#define AUTH_BOB "Ym9iOmI="		/* bob:b */
+#define AUTH_ALICE "YWxpY2U6cGE6c3M=" /* alice:pa:ss */
+#define AUTH_BOB "Ym9iOmI="	      /* bob:b */
 
 static char dir[64];
 
@@ -62,8 +63,7 @@ static void put(const char *name, const char *text)
 
 static void put_entry(const char *name, const char *key, const char *auth)
 {
-	_cleanup_free_ char *text =
-		xasprintf("{\"auths\":{\"%s\":{\"auth\":\"%s\"}}}", key, auth);
+	_cleanup_free_ char *text = xasprintf("{\"auths\":{\"%s\":{\"auth\":\"%s\"}}}", key, auth);
 
 	put(name, text);
 }
@@ -109,8 +109,8 @@ static int lookup_error(const char *authfile, struct err *err)
 START_TEST(places_in_order)
 {
 	static const char *const places[] = {".dockercfg", ".docker/config.json",
-					     ".config/containers/auth.json", "run/containers/auth.json",
-					     "named.json"};
+					     ".config/containers/auth.json",
+					     "run/containers/auth.json", "named.json"};
 
 	setenv("XDG_RUNTIME_DIR", at("run"), 1);
 	setenv("REGISTRY_AUTH_FILE", at("named.json"), 1);
@@ -118,8 +118,8 @@ START_TEST(places_in_order)
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
 		char auth[16], expect[16], plain[16];
 		/* Each place is looked in before the ones filled earlier. */
-		static const char *const encoded[] = {"dTA6cA==", "dTE6cA==", "dTI6cA==", "dTM6cA==",
-						      "dTQ6cA=="};
+		static const char *const encoded[] = {
+			"dTA6cA==", "dTE6cA==", "dTI6cA==", "dTM6cA==", "dTQ6cA=="};
 
 		snprintf(auth, sizeof(auth), "%s", encoded[i]);
 		snprintf(plain, sizeof(plain), "u%zu/p", i);
@@ -166,9 +166,13 @@ END_TEST
 
 START_TEST(keys_of_docker_hub)
 {
-	static const char *const keys[] = {"docker.io", "https://index.docker.io/v1/", "index.docker.io",
-					   "https://registry-1.docker.io/v2/", "https://docker.io",
-					   "docker.io/library", "docker.io/library/alpine"};
+	static const char *const keys[] = {"docker.io",
+					   "https://index.docker.io/v1/",
+					   "index.docker.io",
+					   "https://registry-1.docker.io/v2/",
+					   "https://docker.io",
+					   "docker.io/library",
+					   "docker.io/library/alpine"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		put_entry("a.json", keys[i], AUTH_ALICE);
@@ -181,11 +185,13 @@ END_TEST
 START_TEST(keys_decorated)
 {
 	static const char *const keys[] = {"https://r.example:5000", "http://r.example:5000/",
-					   "https://r.example:5000/v1/", "https://r.example:5000/v2/"};
+					   "https://r.example:5000/v1/",
+					   "https://r.example:5000/v2/"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		put_entry("a.json", keys[i], AUTH_BOB);
-		ck_assert_msg(!strcmp(who(at("a.json"), "r.example:5000/x"), "bob/b"), "%s", keys[i]);
+		ck_assert_msg(!strcmp(who(at("a.json"), "r.example:5000/x"), "bob/b"), "%s",
+			      keys[i]);
 	}
 	put_entry("a.json", "r.example/v1", AUTH_BOB);
 	ck_assert_str_eq(who(at("a.json"), "r.example/x"), "");
@@ -214,8 +220,12 @@ END_TEST
 START_TEST(bad_files_are_named)
 {
 	static const char *const bad[] = {
-		"{", "[]", "{\"auths\":[]}", "{\"auths\":{\"r.example\":7}}",
-		"{\"auths\":{\"r.example\":{\"auth\":7}}}", "{\"auths\":{\"r.example\":{\"auth\":\"!\"}}}",
+		"{",
+		"[]",
+		"{\"auths\":[]}",
+		"{\"auths\":{\"r.example\":7}}",
+		"{\"auths\":{\"r.example\":{\"auth\":7}}}",
+		"{\"auths\":{\"r.example\":{\"auth\":\"!\"}}}",
 		"{\"auths\":{\"r.example\":{\"auth\":\"Ym9i\"}}}",
 	};
 	struct err err;
@@ -283,9 +293,10 @@ START_TEST(store_keeps_the_rest)
 	struct err err = ERR_INIT;
 	const json_t *entry;
 
-	put("c.json", "{\"HttpHeaders\":{\"X\":\"y\"},\"auths\":{\"https://index.docker.io/v1/\":"
-		      "{\"identitytoken\":\"old\",\"email\":\"e\"},\"b.x\":{\"auth\":\"" AUTH_BOB "\"}},"
-		      "\"credHelpers\":{\"z\":\"w\"}}");
+	put("c.json",
+	    "{\"HttpHeaders\":{\"X\":\"y\"},\"auths\":{\"https://index.docker.io/v1/\":"
+	    "{\"identitytoken\":\"old\",\"email\":\"e\"},\"b.x\":{\"auth\":\"" AUTH_BOB "\"}},"
+	    "\"credHelpers\":{\"z\":\"w\"}}");
 	setenv("REGISTRY_AUTH_FILE", at("c.json"), 1);
 	ck_assert_int_eq(auth_store(NULL, "docker.io", "alice", "pa:ss", NULL, &err), 0);
 	ck_assert_uint_eq(mode_of("c.json"), 0600);

@@ -22,13 +22,13 @@
 struct tokens {
 	int port;
 	char realm[128];
-	const char *challenge;	  /* instead of the usual one */
-	const char *want_basic;	  /* the token server's; NULL: anybody */
+	const char *challenge;	/* instead of the usual one */
+	const char *want_basic; /* the token server's; NULL: anybody */
 	int token_status, post_status;
-	const char *token_body;	  /* instead of a good one */
-	unsigned int issued;	  /* number of the last token */
-	unsigned int stale;	  /* tokens up to this number are no longer taken */
-	bool deny;		  /* none is */
+	const char *token_body; /* instead of a good one */
+	unsigned int issued;	/* number of the last token */
+	unsigned int stale;	/* tokens up to this number are no longer taken */
+	bool deny;		/* none is */
 };
 
 static void answer_token(struct heard *h, struct tokens *t)
@@ -64,7 +64,8 @@ static void answer_tokens(struct heard *h, void *ctx)
 	}
 	snprintf(headers, sizeof(headers),
 		 "WWW-Authenticate: Basic realm=\"x\", Bearer realm=\"%s\",service=\"svc\","
-		 "scope=\"repository:team/app:pull\"\r\n", t->realm);
+		 "scope=\"repository:team/app:pull\"\r\n",
+		 t->realm);
 	answer_text(h, 401, t->challenge ? t->challenge : headers,
 		    "{\"errors\":[{\"code\":\"UNAUTHORIZED\",\"message\":\"who are you\"}]}");
 }
@@ -74,7 +75,8 @@ static struct server *start_tokens(struct tokens *t)
 	struct server *s = server_start(answer_tokens, t);
 
 	if (!t->realm[0])
-		snprintf(t->realm, sizeof(t->realm), "http://127.0.0.1:%d/token?a=b", server_port(s));
+		snprintf(t->realm, sizeof(t->realm), "http://127.0.0.1:%d/token?a=b",
+			 server_port(s));
 	return s;
 }
 
@@ -143,7 +145,8 @@ START_TEST(bearer_wrong_password)
 
 	ck_assert_int_eq(get(c, &err), -EACCES);
 	ck_assert_msg(strstr(err.msg, _i ? "refused the credentials of 'u'"
-					 : "there are no credentials for it") != NULL, "%s", err.msg);
+					 : "there are no credentials for it") != NULL,
+		      "%s", err.msg);
 	ck_assert_msg(strstr(err.msg, "strake login 127.0.0.1:") != NULL, "%s", err.msg);
 	ck_assert_msg(strstr(err.msg, "who are you") != NULL, "%s", err.msg);
 	ck_assert_uint_eq(server_count(s), 2);
@@ -189,7 +192,8 @@ END_TEST
 
 START_TEST(bearer_identity_token_fallback)
 {
-	struct credentials credentials = {.user = LENT("u"), .password = LENT("p"), .identity_token = LENT("id")};
+	struct credentials credentials = {
+		.user = LENT("u"), .password = LENT("p"), .identity_token = LENT("id")};
 	struct credentials alone = {.identity_token = LENT("id")};
 	struct tokens t = {.want_basic = "Basic dTpw", .post_status = 404};
 	struct server *s = start_tokens(&t);
@@ -213,8 +217,9 @@ START_TEST(token_server_misbehaves)
 		int status;
 		const char *body;
 		unsigned int requests;
-	} cases[] = {{200, "{}", 2}, {200, "{\"token\":\"a\\nX: y\"}", 2}, {200, "<html>", 2},
-		     {404, "", 2}, {301, "", 2}, {500, "", 2 + LIMIT_RETRIES}};
+	} cases[] = {{200, "{}", 2},	 {200, "{\"token\":\"a\\nX: y\"}", 2},
+		     {200, "<html>", 2}, {404, "", 2},
+		     {301, "", 2},	 {500, "", 2 + LIMIT_RETRIES}};
 	struct tokens t = {.token_status = cases[_i].status == 200 ? 0 : cases[_i].status,
 			   .token_body = cases[_i].body};
 	struct server *s = start_tokens(&t);
@@ -231,7 +236,8 @@ END_TEST
 
 START_TEST(realms_refused)
 {
-	static const char *const realms[] = {"file:///etc/passwd", "/token", "ftp://x/", "https://a b/"};
+	static const char *const realms[] = {"file:///etc/passwd", "/token", "ftp://x/",
+					     "https://a b/"};
 	struct tokens t = {.port = 0};
 	struct server *s;
 	struct registry_client *c;
@@ -250,7 +256,8 @@ END_TEST
 
 START_TEST(passwords_stay_off_the_network)
 {
-	/* The registry is on this machine, its realm is not (0.0.0.0 reaches us, but is no loopback). */
+	/* The registry is on this machine, its realm is not (0.0.0.0 reaches us, but is no
+	 * loopback). */
 	struct credentials credentials = {.user = LENT("u"), .password = LENT("p")};
 	struct tokens t = {.port = 0};
 	struct server *s = server_start(answer_tokens, &t);
@@ -275,7 +282,8 @@ START_TEST(token_redirected_without_password)
 	struct err err;
 	char headers[256];
 
-	/* The registry's realm is on a second server, which redirects to itself under another name. */
+	/* The registry's realm is on a second server, which redirects to itself under another name.
+	 */
 	snprintf(headers, sizeof(headers), "Location: http://localhost:%d/token\r\n",
 		 server_port(elsewhere));
 	snprintf(t.realm, sizeof(t.realm), "http://127.0.0.1:%d/elsewhere", server_port(elsewhere));
@@ -326,7 +334,8 @@ END_TEST
 
 START_TEST(login)
 {
-	struct credentials good = {.user = LENT("u"), .password = LENT("p:a")}, bad = {.user = LENT("u"), .password = LENT("x")};
+	struct credentials good = {.user = LENT("u"), .password = LENT("p:a")},
+			   bad = {.user = LENT("u"), .password = LENT("x")};
 	int status = 200;
 	struct server *s = server_start(answer_basic, &status);
 	struct registry_client *c = client_for(s, &good);
@@ -369,10 +378,10 @@ END_TEST
 /* ---- push */
 
 struct uploads {
-	const char *location;	/* of a new session */
-	unsigned int fail;	/* so many PUTs end in a 500 */
-	int put_status;		/* then; 0: 201 */
-	bool there;		/* HEAD says so from the second time on */
+	const char *location; /* of a new session */
+	unsigned int fail;    /* so many PUTs end in a 500 */
+	int put_status;	      /* then; 0: 201 */
+	bool there;	      /* HEAD says so from the second time on */
 	unsigned int heads, puts;
 	char digest_header[128];
 };
@@ -545,7 +554,8 @@ END_TEST
 static int put_manifest(struct registry_client *c, struct err *err)
 {
 	*err = (struct err)ERR_INIT;
-	return registry_put_manifest(c, "1", MEDIA_DOCKER_MANIFEST, MANIFEST, strlen(MANIFEST), err);
+	return registry_put_manifest(c, "1", MEDIA_DOCKER_MANIFEST, MANIFEST, strlen(MANIFEST),
+				     err);
 }
 
 START_TEST(manifest_up)
