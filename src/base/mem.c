@@ -98,5 +98,6 @@ void freep(void *p)
 	int saved = errno;
 
 	free(*(void **)p);
+	*(void **)p = NULL;
 	errno = saved;
 }

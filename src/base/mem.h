@@ -23,7 +23,7 @@ char *xstrndup(const char *s, size_t n) __attribute__((malloc, returns_nonnull))
 char *xasprintf(const char *fmt, ...) __attribute__((malloc, returns_nonnull, format(printf, 1, 2)));
 char *xvasprintf(const char *fmt, va_list ap) __attribute__((malloc, returns_nonnull, format(printf, 1, 0)));
 
-/* Frees *(void **)p; errno is preserved. For _cleanup_free_. */
+/* Frees *(void **)p and leaves NULL there; errno is preserved. For _cleanup_free_. */
 void freep(void *p);
 
 /* Gives ownership away: yields the pointer and leaves NULL behind. */
