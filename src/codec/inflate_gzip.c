@@ -136,7 +136,7 @@ static int read_header(struct inflate *z)
 	if (r < 0)
 		return r;
 	p = z->in.next;
-	if (z->in.avail >= 2 && (p[0] != 0x1f || p[1] != 0x8b))
+	if (p[0] != 0x1f || (z->in.avail > 1 && p[1] != 0x8b))
 		return inflate_refuse(z, EBADMSG, "gzip", "garbage behind the last member");
 	if (z->in.avail < HEADER_SIZE)
 		return truncated(z);
