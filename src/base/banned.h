@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A macro under clang with _FORTIFY_SOURCE. */
+#undef sprintf
+
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok gets system popen strncpy strncat
 
 #endif

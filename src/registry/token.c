@@ -84,7 +84,7 @@ static void add_field(struct buf *form, const char *key, const char *value)
 char *token_form(const char *service, char *const *scopes, const struct credentials *credentials)
 {
 	_cleanup_free_ char *scope = strv_join(scopes, " ");
-	struct buf form;
+	_cleanup_buf_ struct buf form;
 
 	buf_init(&form, SIZE_MAX / 2);
 	add_field(&form, "grant_type", credentials->identity_token ? "refresh_token" : "password");

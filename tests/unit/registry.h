@@ -49,5 +49,6 @@ void answer(struct heard *h, int status, const char *headers, const void *body, 
 void answer_text(struct heard *h, int status, const char *headers, const char *body);
 /* Bytes as they are. */
 void answer_raw(struct heard *h, const void *bytes, size_t len);
+void answer_raw_text(struct heard *h, const char *text);
 
 #endif

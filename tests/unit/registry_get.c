@@ -244,7 +244,7 @@ static void answer_third_time(struct heard *h, void *ctx)
 	if (h->number == 0)
 		answer_text(h, 429, "Retry-After: 1\r\n", "");
 	else if (h->number == 1)
-		answer_raw(h, "HTTP/1.1 200 X\r\nContent-Length: 100\r\n\r\nabc", 46);
+		answer_raw_text(h, "HTTP/1.1 200 X\r\nContent-Length: 100\r\n\r\nabc");
 	else if (h->number > 2) /* 2: closed without an answer */
 		answer_text(h, 200, "", MANIFEST);
 }
@@ -288,10 +288,10 @@ static void answer_headers_for_ever(struct heard *h, void *ctx)
 		"X-More: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n";
 
 	(void)ctx;
-	answer_raw(h, "HTTP/1.1 200 OK\r\n", 17);
+	answer_raw_text(h, "HTTP/1.1 200 OK\r\n");
 	for (size_t i = 0; i < 2 * LIMIT_HEADER_BYTES / (sizeof(line) - 1); i++)
 		answer_raw(h, line, sizeof(line) - 1);
-	answer_raw(h, "Content-Length: 2\r\n\r\n{}", 23);
+	answer_raw_text(h, "Content-Length: 2\r\n\r\n{}");
 }
 
 START_TEST(manifest_bounds)

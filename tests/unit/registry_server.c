@@ -44,6 +44,11 @@ void answer_raw(struct heard *h, const void *bytes, size_t len)
 	}
 }
 
+void answer_raw_text(struct heard *h, const char *text)
+{
+	answer_raw(h, text, strlen(text));
+}
+
 void answer(struct heard *h, int status, const char *headers, const void *body, size_t len)
 {
 	char head[4096];
