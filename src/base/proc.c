@@ -48,6 +48,11 @@ int proc_spawn(char *const argv[], pid_t *ret_pid, struct err *err)
 	return spawn(argv, -1, ret_pid, err);
 }
 
+int proc_spawn_stderr(char *const argv[], int stderr_fd, pid_t *ret_pid, struct err *err)
+{
+	return spawn(argv, stderr_fd, ret_pid, err);
+}
+
 /* Reads to the end, so that the writer never blocks, and keeps the beginning. */
 static char *drain(int fd)
 {

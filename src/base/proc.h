@@ -13,6 +13,9 @@
  * semantics: cheap in a large process. *ret_pid is to be waited for. */
 int proc_spawn(char *const argv[], pid_t *ret_pid, struct err *err);
 
+/* As proc_spawn(), with stderr going to that descriptor. */
+int proc_spawn_stderr(char *const argv[], int stderr_fd, pid_t *ret_pid, struct err *err);
+
 /* As proc_spawn(), then waits. Returns the exit code (128 + n for a signal) or -errno. With
  * `capture` non-NULL the program's stderr, at most 4 KiB, is kept there (malloced) instead of shown. */
 int proc_run(char *const argv[], char **capture, struct err *err);

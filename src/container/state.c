@@ -71,27 +71,10 @@ static int make_directory(struct store *s, struct container_state *c, struct err
 		       s->path);
 }
 
-/* Returns 0, -EEXIST, or another -errno with a message. */
-static int make_link(struct store *s, const char *id, const char *name, struct err *err)
-{
-	_cleanup_free_ char *path = xasprintf(STATE_NAMES "/%s", name);
-	_cleanup_free_ char *target = xasprintf("../%s", id);
-
-	if (symlinkat(target, s->containers, path) == 0)
-		return 0;
-	if (errno == ENOENT &&
-	    (mkdirat(s->containers, STATE_NAMES, 0700) == 0 || errno == EEXIST) &&
-	    symlinkat(target, s->containers, path) == 0)
-		return 0;
-	if (errno == EEXIST)
-		return -EEXIST;
-	return err_sys(err, errno, "cannot reserve the name '%s'", name);
-}
-
 static int reserve_name(struct store *s, const char *id, const char *name, struct err *err)
 {
 	char owner[65];
-	int r = make_link(s, id, name, err);
+	int r = state_name_link(s, name, id, err);
 
 	if (r != -EEXIST)
 		return r;
@@ -102,11 +85,11 @@ static int reserve_name(struct store *s, const char *id, const char *name, struc
 				       "(strake rm "
 				       "%s) or choose another name",
 				       name, owner, name);
-		r = state_name_drop(s->containers, name, owner, err);
+		r = state_name_drop(s, name, owner, err);
 		if (r < 0)
 			return r;
 	}
-	r = make_link(s, id, name, err);
+	r = state_name_link(s, name, id, err);
 	return r == -EEXIST ? err_set(err, EEXIST, "the name '%s' was taken just now", name) : r;
 }
 
@@ -121,7 +104,7 @@ static int generate_name(struct store *s, struct container_state *c, struct err 
 		if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
 			return err_sys(err, errno, "cannot get random bytes");
 		name = state_name_make(random, attempt);
-		r = make_link(s, c->id, name, err);
+		r = state_name_link(s, name, c->id, err);
 		if (r == -EEXIST)
 			continue;
 		if (r == 0)

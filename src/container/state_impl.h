@@ -30,7 +30,9 @@ int state_is_locked(int dir, struct err *err);
 
 /* The id a name leads to; false: there is no such name. */
 bool state_name_read(int containers, const char *name, char id[65]);
+/* Makes the name lead to that id. Returns 0, -EEXIST without a message, or another -errno. */
+int state_name_link(struct store *s, const char *name, const char *id, struct err *err);
 /* Takes the name back when it still leads to that id. */
-int state_name_drop(int containers, const char *name, const char *id, struct err *err);
+int state_name_drop(struct store *s, const char *name, const char *id, struct err *err);
 
 #endif

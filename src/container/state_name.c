@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -12,8 +11,8 @@
 #include "store/lock.h"
 
 #define NAME_MAX_LEN 128
-#define NAMES_LOCK ".lock"
-#define LOCK_TRIES 500 /* of 10 ms: the holder only looks at a link and removes it */
+#define LINK_TRIES 10
+#define LOCK_NAMES ((enum lock_byte)2)
 
 static const char *const adjectives[] = {
 	"able",	    "amber",   "ample",	    "azure",   "bold",	  "brave",    "breezy", "bright",
@@ -57,6 +56,26 @@ bool state_name_is_valid(const char *name)
 	       !strchr("_.-", name[0]);
 }
 
+int state_name_link(struct store *s, const char *name, const char *id, struct err *err)
+{
+	_cleanup_free_ char *path = xasprintf(STATE_NAMES "/%s", name);
+	_cleanup_free_ char *target = xasprintf("../%s", id);
+
+	/* Again and again: another process may take the empty directory away between the two calls.
+	 */
+	for (int i = 0; i < LINK_TRIES; i++) {
+		if (symlinkat(target, s->containers, path) == 0)
+			return 0;
+		if (errno == EEXIST)
+			return -EEXIST;
+		if (errno != ENOENT)
+			break;
+		if (mkdirat(s->containers, STATE_NAMES, 0700) < 0 && errno != EEXIST)
+			break;
+	}
+	return err_sys(err, errno, "cannot reserve the name '%s'", name);
+}
+
 bool state_name_read(int containers, const char *name, char id[65])
 {
 	_cleanup_free_ char *path = NULL;
@@ -76,38 +95,18 @@ bool state_name_read(int containers, const char *name, char id[65])
 	return true;
 }
 
-/* Waits: lock_file() does not. */
-static int lock_names(int names, struct err *err)
+int state_name_drop(struct store *s, const char *name, const char *id, struct err *err)
 {
-	const struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
-	struct err busy = ERR_INIT;
-	int fd = -EAGAIN;
-
-	for (int i = 0; i < LOCK_TRIES && fd == -EAGAIN; i++) {
-		if (i > 0)
-			nanosleep(&pause, NULL);
-		fd = lock_file(names, NAMES_LOCK, O_CREAT, NULL, &busy);
-	}
-	if (fd < 0 && err)
-		*err = busy;
-	return fd;
-}
-
-int state_name_drop(int containers, const char *name, const char *id, struct err *err)
-{
-	_cleanup_fd_ int names =
-		openat(containers, STATE_NAMES, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	_cleanup_fd_ int lock = -1;
+	_cleanup_free_ char *path = xasprintf(STATE_NAMES "/%s", name);
+	_cleanup_fd_ int lock = lock_store(s, LOCK_NAMES, true, true, err);
 	char now[65];
 
-	if (names < 0)
-		return errno == ENOENT ? 0
-				       : err_sys(err, errno, "cannot open the containers' names");
-	lock = lock_names(names, err);
 	if (lock < 0)
-		return err_prefix(err, "the containers' names");
-	if (state_name_read(containers, name, now) && str_eq(now, id) &&
-	    unlinkat(names, name, 0) < 0 && errno != ENOENT)
+		return lock;
+	if (state_name_read(s->containers, name, now) && str_eq(now, id) &&
+	    unlinkat(s->containers, path, 0) < 0 && errno != ENOENT)
 		return err_sys(err, errno, "cannot remove the container's name '%s'", name);
+	/* The last one takes the directory along; state_name_link() makes it again. */
+	unlinkat(s->containers, STATE_NAMES, AT_REMOVEDIR);
 	return 0;
 }

@@ -57,8 +57,7 @@ int container_remove(struct store *s, const struct container_state *c, struct er
 	r = remove_directory(s, c->id, err);
 	/* The name goes although some file would not: the rest is garbage, not a container. */
 	if (c->name) {
-		const int dropped =
-			state_name_drop(s->containers, c->name, c->id, r < 0 ? NULL : err);
+		const int dropped = state_name_drop(s, c->name, c->id, r < 0 ? NULL : err);
 
 		r = r < 0 ? r : dropped;
 	}
@@ -144,7 +143,7 @@ static int clear_names(struct store *s, struct err *err)
 
 		if (state_name_read(s->containers, entry->d_name, id) &&
 		    faccessat(s->containers, id, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
-			r = state_name_drop(s->containers, entry->d_name, id, err);
+			r = state_name_drop(s, entry->d_name, id, err);
 	}
 	return r;
 }

@@ -63,7 +63,7 @@ static int spawn_helper(const char *name, const struct idmap *map, pid_t pid, in
 	char numbers[1 + IDMAP_MAX * 3][12];
 	char *argv[2 + ARRAY_SIZE(numbers) + 1];
 	size_t n = 0;
-	int saved_fd, r;
+	int r;
 
 	r = helper_find(name, path, err);
 	if (r < 0)
@@ -79,17 +79,7 @@ static int spawn_helper(const char *name, const struct idmap *map, pid_t pid, in
 		argv[1 + i] = numbers[i];
 	argv[1 + n] = NULL;
 
-	/* proc_spawn() passes our stderr on: it is the complaint file for that moment. Nobody else
-	 * writes to stderr then: this process has one thread. */
-	saved_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-	if (saved_fd >= 0)
-		dup2(complaint_fd, STDERR_FILENO);
-	r = proc_spawn(argv, ret_pid, err);
-	if (saved_fd >= 0) {
-		dup2(saved_fd, STDERR_FILENO);
-		close(saved_fd);
-	}
-	return r;
+	return proc_spawn_stderr(argv, complaint_fd, ret_pid, err);
 }
 
 static int wait_helper(const char *name, pid_t helper, int complaint_fd, struct err *err)
