@@ -77,4 +77,5 @@ ok strake pull -q --authfile "$T/alice.json" "$FAULT/redirect/busybox"
 like "is followed" "$(cat "$FAULT_LOG")" '/cdn/busybox/'
 unlike "and never given the credentials" "$(grep '/cdn/' "$FAULT_LOG")" 'auth=(Bearer|Basic)'
 it "redirects that never end"
+fresh_store
 fails_with 125 'redirect' strake pull -q "$FAULT/loop/busybox"

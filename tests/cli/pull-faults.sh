@@ -51,7 +51,7 @@ refused() {
 	ok strake gc
 	eq "nothing stays in the store" "$(store_rest)" ""
 }
-refused trunc "${hex:0:12}"
+refused trunc "[0-9a-f]{12}"
 refused flip "[0-9a-f]{12}"
 refused short "[0-9a-f]{12}"
 refused endless "[0-9a-f]{12}"
