@@ -33,11 +33,16 @@ static char *short_container_id(const struct container_state *c, bool whole)
 	return xstrndup(c->id, whole ? sizeof(c->id) : SHORT_ID);
 }
 
+/* As docker shows it: arguments with blanks in quotes, all of it in others. */
 static char *command_text(const struct container_state *c, bool whole)
 {
-	_cleanup_free_ char *joined = strv_join(c->argv, " ");
-	_cleanup_free_ char *cut = whole ? xstrdup(joined) : text_shorten(joined, COMMAND_WIDTH);
+	_cleanup_strv_ char **words = strv_copy(NULL);
+	_cleanup_free_ char *joined = NULL, *cut = NULL;
 
+	for (size_t i = 0; c->argv && c->argv[i]; i++)
+		strv_take(&words, xasprintf(strchr(c->argv[i], ' ') ? "'%s'" : "%s", c->argv[i]));
+	joined = strv_join(words, " ");
+	cut = whole ? xstrdup(joined) : text_shorten(joined, COMMAND_WIDTH);
 	return xasprintf("\"%s\"", cut);
 }
 

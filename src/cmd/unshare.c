@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/proc.h"
 #include "base/str.h"
 #include "cmd/command.h"
@@ -28,6 +29,23 @@ static const struct option_spec options[] = {
 	{0},
 };
 
+/* Whether the program is somewhere in PATH: a directory there that cannot be searched makes execvp
+ * say EACCES for every name. */
+static bool found(const char *name)
+{
+	_cleanup_strv_ char **dirs = strv_split(getenv("PATH") ? getenv("PATH") : "", ':');
+
+	if (strchr(name, '/'))
+		return true;
+	for (size_t i = 0; dirs[i]; i++) {
+		_cleanup_free_ char *path = path_join(dirs[i], name);
+
+		if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* In the child: waits for the maps, then becomes the command. A failure goes to the parent through
  * `report`, which closes by itself when the command starts. */
 static void __attribute__((noreturn)) become(char **argv, int go, int report, const sigset_t *mask)
@@ -40,7 +58,7 @@ static void __attribute__((noreturn)) become(char **argv, int go, int report, co
 		_exit(EXIT_STRAKE); /* the parent failed and says why */
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	execvp(argv[0], argv);
-	code = errno;
+	code = errno == EACCES && !found(argv[0]) ? ENOENT : errno;
 	err_sys(&err, code, "cannot run '%s'", argv[0]);
 	err_exit(&err, code == ENOENT ? 127 : 126);
 	err_send(report, &err);
