@@ -77,9 +77,12 @@ int descriptor_parse(const json_t *obj, int64_t max_size, const char *what, stru
 	int r = parse(obj, max_size, &d, err);
 
 	if (r < 0) {
+		if (digest_is_set(&d.digest))
+			err_prefix(err, "%s %s", what, d.digest.text);
+		else
+			err_prefix(err, "%s", what);
 		descriptor_release(&d);
 		memset(ret, 0, sizeof(*ret));
-		err_prefix(err, "%s", what);
 		return r;
 	}
 	*ret = d;

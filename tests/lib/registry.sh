@@ -22,7 +22,8 @@ registry_start() {
 	} >"$logs/registry.yml"
 	: >"$logs/access.log"
 	: >"$logs/registry.log"
-	${RUN_AS[@]+"${RUN_AS[@]}"} docker-registry serve "$logs/registry.yml" \
+	# docker-registry takes REGISTRY_LOG and the like, which the suite sets, for parts of its configuration
+	${RUN_AS[@]+"${RUN_AS[@]}"} env -u REGISTRY -u REGISTRY_LOG docker-registry serve "$logs/registry.yml" \
 		>>"$logs/access.log" 2>>"$logs/registry.log" </dev/null &
 	REG_PID=$!
 	REG_ADDR=
