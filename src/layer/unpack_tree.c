@@ -37,10 +37,12 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/path.h"
 #include "base/root_open.h"
 #include "format/whiteout.h"
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+#define MAX_LINKS 40	   /* dangling ones on one way, as the kernel's limit */
 #define IMPLICIT_MODE 0755 /* of directories that have no entry of their own */
 
 static void slot_close(struct unpack_dir *d)
@@ -259,23 +261,35 @@ static int make_implicit(struct unpack *u, struct unpack_dir *parent, const char
 	return r;
 }
 
-/* A directory that a symlink at `path` leads to, made when it dangles; never outside root/. */
-static int step_through_link(struct unpack *u, const char *path, size_t len,
-			     struct unpack_dir **ret, struct err *err)
+/* The directory that a symlink at `path` leads to, never outside root/. Where it dangles, what it
+ * names is made: ".." behind another symlink is then taken as text, which may be another place but
+ * inside. */
+static int step_through_link(struct unpack *u, struct unpack_dir *parent, const char *name,
+			     const char *path, size_t len, struct unpack_dir **ret, struct err *err)
 {
-	int fd = root_open(u->slots[0].fd, path, O_RDONLY | O_DIRECTORY, 0);
+	_cleanup_free_ char *target = NULL, *joined = NULL, *clean = NULL;
+	const char *slash = strrchr(path, '/');
+	int fd = root_open(u->slots[0].fd, path, O_RDONLY | O_DIRECTORY, 0), r;
+	ssize_t n;
 
-	if (fd == -ENOENT) {
-		int made = root_mkdir_p(u->slots[0].fd, path, IMPLICIT_MODE);
-
-		if (made < 0)
-			return err_sys(err, -made, "cannot create the directory '%s'", path);
-		close(made);
-		fd = root_open(u->slots[0].fd, path, O_RDONLY | O_DIRECTORY, 0);
-	}
-	if (fd < 0)
+	if (fd >= 0)
+		return adopt_opened(u, fd, path, len, ret, err);
+	if (fd != -ENOENT)
 		return err_sys(err, -fd, "cannot open the directory '%s'", path);
-	return adopt_opened(u, fd, path, len, ret, err);
+	if (u->links >= MAX_LINKS)
+		return err_set(err, ELOOP, "too many symlinks at '%s'", path);
+	target = xmalloc(PATH_MAX);
+	n = readlinkat(parent->fd, name, target, PATH_MAX - 1);
+	if (n < 0)
+		return err_sys(err, errno, "cannot read the symlink '%s'", path);
+	target[n] = '\0';
+	joined = xasprintf("/%.*s/%s", *target != '/' && slash ? (int)(slash - path) : 0, path,
+			   target);
+	clean = path_clean(joined);
+	u->links++;
+	r = unpack_dir_open(u, clean + 1, strlen(clean + 1), ret, err);
+	u->links--;
+	return r;
 }
 
 /* One component of the walk that makes what is missing. path: the prefix that ends with name. */
@@ -294,7 +308,7 @@ static int step(struct unpack *u, struct unpack_dir *parent, const char *name, c
 	if (fstatat(parent->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(err, errno, "cannot look at '%s'", path);
 	if (S_ISLNK(st.st_mode))
-		return step_through_link(u, path, len, ret, err);
+		return step_through_link(u, parent, name, path, len, ret, err);
 	if (!is_whiteout(&st))
 		return err_set(err, ENOTDIR, "'%s' is not a directory", path);
 	if (unlinkat(parent->fd, name, 0) < 0)
