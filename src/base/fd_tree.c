@@ -75,6 +75,7 @@ static void remove_content(struct removal *r, int fd, unsigned int depth)
 		failed(r, errno, "");
 		return;
 	}
+	rewinddir(dir); /* the position is shared with fd, which an earlier pass left at the end */
 	while ((entry = readdir(dir))) {
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
 			remove_entry(r, fd, entry->d_name, depth + 1);
