@@ -5,4 +5,4 @@ libstore_a_SOURCES = \
 	src/store/blob.c src/store/blob_put.c src/store/blob.h \
 	src/store/scratch.c src/store/scratch.h \
 	src/store/tag.c src/store/tag.h \
-	src/store/gc.c src/store/gc.h
+	src/store/gc.c src/store/gc.h src/store/mark.c src/store/mark.h
