@@ -40,8 +40,10 @@ static const char *const known[] = {
 	"mips64", "mips64le", "ppc64", "ppc64le", "riscv64", "s390x", "wasm",
 };
 
+/* Leaves nothing of a longer text behind: equal platforms are equal bytes. */
 static void set(char *field, size_t size, const char *text)
 {
+	memset(field, 0, size);
 	snprintf(field, size, "%s", text);
 }
 
@@ -76,7 +78,7 @@ static void normalise(struct platform *p)
 		set(p->variant, sizeof(p->variant), "v7");
 	if ((str_eq(p->arch, "arm64") && str_eq(p->variant, "v8")) ||
 	    (str_eq(p->arch, "amd64") && str_eq(p->variant, "v1")))
-		p->variant[0] = '\0';
+		set(p->variant, sizeof(p->variant), "");
 }
 
 void platform_host(struct platform *ret)
