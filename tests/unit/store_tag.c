@@ -313,7 +313,6 @@ END_TEST
 
 START_TEST(ten_thousand)
 {
-	_cleanup_free_ char *entry = NULL;
 	_cleanup_tags_ struct tags tags = {0};
 	_cleanup_fd_ int fd = openat(store.root, "index.json", O_WRONLY | O_TRUNC | O_CLOEXEC);
 
