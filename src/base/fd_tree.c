@@ -96,6 +96,8 @@ static void remove_dir(struct removal *r, int dirfd, const char *name, unsigned 
 	if (depth >= MAX_DEPTH && move_up(r, dirfd, name))
 		return;
 	fd = open_dir(dirfd, name);
+	if (fd == -ENOENT)
+		return;
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		failed(r, fd < 0 ? -fd : errno, name);
 		return;
@@ -140,15 +142,17 @@ int fd_remove_tree(int dirfd, const char *name, struct err *err)
 		return 0;
 	if (errno != EISDIR && errno != EPERM)
 		return err_sys(err, errno, "cannot remove '%s'", name);
-	if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0)
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;
 	top = open_dir(dirfd, name);
+	if (top == -ENOENT)
+		return 0;
 	if (top < 0 || fstat(top, &st) < 0)
 		return err_sys(err, top < 0 ? -top : errno, "cannot remove '%s'", name);
 	r.top = top;
 	r.dev = st.st_dev;
 	empty_top(&r);
-	if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0)
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;
 	if (!r.code)
 		failed(&r, errno, "");

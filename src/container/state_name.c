@@ -12,7 +12,6 @@
 
 #define NAME_MAX_LEN 128
 #define LINK_TRIES 10
-#define LOCK_NAMES ((enum lock_byte)2)
 
 static const char *const adjectives[] = {
 	"able",	    "amber",   "ample",	    "azure",   "bold",	  "brave",    "breezy", "bright",

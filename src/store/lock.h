@@ -23,6 +23,7 @@
 enum lock_byte {
 	LOCK_LEASE = 0,
 	LOCK_TAGS = 1,
+	LOCK_NAMES = 2, /* taking away a name of a container (container/state.h) */
 };
 
 /* Opens the store's lock file and locks one byte of it. wait: false gives -EAGAIN, with a message,

@@ -3,7 +3,7 @@
  * Theory of operation: there is no database and no daemon. Every file gets its name by rename after fsync,
  * so readers need no lock. Writers lock with open-file-description locks (fcntl F_OFD_SETLK), which work
  * over NFS, die with their process, and are never files that stay locked. Three locks exist, taken in this
- * order: lease -> claim of one blob -> tags.
+ * order: lease -> claim of one blob -> tags; a fourth, names, is taken alone (container/state.h).
  *
  *	oci-layout index.json blobs/sha256/	the images, as any OCI tool reads them
  *	cache/layers/HEX/root			the unpacked layer with diff id HEX (see layer/unpack.h)
