@@ -62,12 +62,11 @@ int command_exec(const char *program, char **argv, struct err *err)
 
 static int check_args(const struct command *command, size_t n, struct err *err)
 {
-	if (n < command->min_args)
-		return err_set(err, EINVAL, "%s",
-			       n == 0 ? "an argument is missing" : "too few arguments");
-	if (n > command->max_args)
-		return err_set(err, EINVAL, "too many arguments");
-	return 0;
+	if (n >= command->min_args && n <= command->max_args)
+		return 0;
+	return err_set(err, EINVAL, "%s: the arguments of '%s' are: %s",
+		       n < command->min_args ? "an argument is missing" : "too many arguments",
+		       command->name, *command->usage ? command->usage : "none");
 }
 
 static int run_command(const struct context *c, const struct command *command, char **args,

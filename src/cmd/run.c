@@ -140,7 +140,6 @@ static int run(const struct context *c, void *flags_, char **args, struct err *e
 		r = env_add_option(flags->env[i], &request->env, err);
 	if (r < 0)
 		return r;
-	request->image_name = args[0];
 	request->args = args + 1;
 	flags->wish.name = args[0];
 	flags->wish.no_helpers = request->dry_run;
@@ -149,6 +148,7 @@ static int run(const struct context *c, void *flags_, char **args, struct err *e
 		r = image_obtain(c, &store, &flags->wish, &image, err);
 	if (r != 0)
 		return r;
+	request->image_name = *image.name ? image.name : args[0];
 	return container_run(&store, &image, request, steal_fd(&lease), err);
 }
 
