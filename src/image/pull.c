@@ -3,13 +3,13 @@
  * Down: the reference names a document; an index leads (perhaps through nested ones) to the
  * manifest of the wanted platform; the manifest names config and layers. Each document is verified
  * against the digest that led to it, and must be of the kind its descriptor said; what the store
- * has already is read there and not asked for. Documents stay in memory until everything below them
+ * has already is read there and not asked for. Manifests stay in memory until everything below them
  * is in the store.
  *
- * Up: layers first (pull_layers.c), then config, manifest, indexes, and the tag last, which names
- * the platform's manifest and, in annotations, the index it came from. So a crash anywhere leaves
- * only files that nothing names, which `gc` removes or the next pull uses. The shared lease keeps
- * gc away meanwhile.
+ * Up: config and layers first (pull_layers.c), then manifest, indexes, and the tag last, which
+ * names the platform's manifest and, in annotations, the index it came from. So a crash anywhere
+ * leaves only files that nothing names, which `gc` removes or the next pull uses. The shared lease
+ * keeps gc away meanwhile.
  *
  * Signals: the first SIGINT, SIGTERM or SIGHUP only sets a flag, on which every wait ends; scratch
  * directories are removed, partial downloads kept for the next pull. A second one kills as always.
@@ -33,6 +33,8 @@
 #include "store/blob.h"
 #include "store/scratch.h"
 #include "store/tag.h"
+
+#define BUSY_POLL_MS 50 /* how often a config that another process fetches is asked for */
 
 /* ---- signals */
 
@@ -139,9 +141,28 @@ static int get_by_digest(struct pull *p, const struct digest *digest, int64_t si
 	return r;
 }
 
+/* Whether the name stands for this digest already. Only then is the registry not asked: that some
+ * other repository's manifest is in the store does not tell that this one has it. */
+static bool is_known(struct pull *p, const struct digest *digest)
+{
+	struct tags tags;
+	const struct tag *tag;
+	bool known = false;
+
+	if (tags_read(p->store, &tags, NULL) < 0)
+		return false;
+	tag = tags_find(&tags, p->name);
+	if (tag)
+		known = digest_eq(&tag->manifest.digest, digest) ||
+			str_eq(descriptor_annotation(&tag->manifest, TAG_ANNOTATION_INDEX),
+			       digest->text);
+	tags_release(&tags);
+	return known;
+}
+
 static int get_first(struct pull *p, struct document *ret, struct err *err)
 {
-	if (digest_is_set(&p->ref->digest))
+	if (digest_is_set(&p->ref->digest) && is_known(p, &p->ref->digest))
 		return get_by_digest(p, &p->ref->digest, -1, ret, err);
 	return registry_get_manifest(p->client, reference_selector(p->ref), &ret->text, &ret->len,
 				     &ret->type, &ret->digest, err);
@@ -228,31 +249,64 @@ static int check_platform(struct pull *p, struct err *err)
 	return 0;
 }
 
+/* Downloads the config under its claim: of several pulls at once, one does. */
+static int fetch_config(struct pull *p, struct blob_claim *claim, struct err *err)
+{
+	struct document *doc = &p->config_doc;
+	int r;
+
+	r = registry_get_blob(p->client, &p->manifest.config, LIMIT_CONFIG_SIZE, &doc->text,
+			      &doc->len, err);
+	if (r < 0)
+		return r;
+	if (ftruncate(claim->fd, 0) < 0)
+		return err_sys(err, errno, "config %s: cannot truncate its file", doc->digest.text);
+	r = fd_pwrite_all(claim->fd, doc->text, doc->len, 0);
+	if (r < 0)
+		return err_sys(err, -r, "config %s: cannot write it", doc->digest.text);
+	return blob_claim_commit(p->store, claim, err);
+}
+
+static int obtain_config(struct pull *p, struct err *err)
+{
+	const struct descriptor *d = &p->manifest.config;
+	struct blob_claim claim = BLOB_CLAIM_INIT;
+	int r;
+
+	p->config_doc.digest = d->digest;
+	while (!blob_exists(p->store, &d->digest, NULL)) {
+		r = blob_claim(p->store, &d->digest, &claim, err);
+		if (r == BLOB_MINE) {
+			r = fetch_config(p, &claim, err);
+			blob_claim_release(p->store, &claim, false);
+			return r;
+		}
+		if (r == BLOB_BUSY)
+			r = registry_client_run(p->client, BUSY_POLL_MS, err);
+		if (r < 0)
+			return r;
+	}
+	return blob_read(p->store, &d->digest, d->size, LIMIT_CONFIG_SIZE, &p->config_doc.text,
+			 &p->config_doc.len, err);
+}
+
 static int get_config(struct pull *p, struct err *err)
 {
 	const struct descriptor *d = &p->manifest.config;
-	struct document *doc = &p->config_doc;
+	const struct document *doc = &p->config_doc;
 	int r;
 
 	if (media_kind(d->media_type) != MEDIA_CONFIG)
 		return err_set(err, ENOTSUP, "it is not a container image: its config is a '%s'",
 			       d->media_type);
 	r = check_algorithm(&d->digest, err);
+	if (r == 0)
+		r = obtain_config(p, err);
 	if (r < 0)
 		return r;
-	doc->digest = d->digest;
-	if (blob_exists(p->store, &d->digest, NULL))
-		r = blob_read(p->store, &d->digest, d->size, LIMIT_CONFIG_SIZE, &doc->text,
-			      &doc->len, err);
-	else
-		r = registry_get_blob(p->client, d, LIMIT_CONFIG_SIZE, &doc->text, &doc->len, err);
-	if (r == 0) {
-		r = image_config_parse(doc->text, doc->len, &p->config, err);
-		if (r < 0)
-			err_prefix(err, "config %s", d->digest.text);
-	}
+	r = image_config_parse(doc->text, doc->len, &p->config, err);
 	if (r < 0)
-		return r;
+		return err_prefix(err, "config %s", d->digest.text);
 	if (p->config.n_diff_ids != p->manifest.n_layers)
 		return err_set(err, EBADMSG,
 			       "manifest %s has %zu layers, its config %s has %zu diff ids",
@@ -274,9 +328,7 @@ static int put_documents(struct pull *p, struct err *err)
 {
 	int r;
 
-	r = put_document(p, &p->config_doc, err);
-	if (r == 0)
-		r = put_document(p, &p->manifest_doc, err);
+	r = put_document(p, &p->manifest_doc, err);
 	for (size_t i = p->n_indexes; i-- > 0 && r == 0;)
 		r = put_document(p, &p->indexes[i], err);
 	return r;

@@ -84,12 +84,14 @@ static int create_file(struct unpack *u, struct unpack_dir *parent, const char *
 	r = unpack_unwhite(u, parent, name, err);
 	if (r < 0)
 		return r;
-	fd = openat(parent->fd, name, flags, mode & 0777);
+	/* u+w: an ordinary user sets user.* xattrs only on what he may write */
+	mode = (mode & 0777) | S_IWUSR;
+	fd = openat(parent->fd, name, flags, mode);
 	if (fd < 0 && errno == EEXIST) {
 		r = unpack_clear(u, parent, name, err);
 		if (r < 0)
 			return r;
-		fd = openat(parent->fd, name, flags, mode & 0777);
+		fd = openat(parent->fd, name, flags, mode);
 	}
 	if (fd < 0)
 		return unpack_write_failed(errno, "cannot create the file", err);
@@ -102,7 +104,8 @@ static int finish_file(struct unpack *u, int fd, struct unpack_dir *parent,
 {
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, e->mtime};
 
-	if (unpack_mode_differs(u, parent, mode, false) && fchmod(fd, mode) < 0)
+	if ((unpack_mode_differs(u, parent, mode, false) || !(mode & S_IWUSR)) &&
+	    fchmod(fd, mode) < 0)
 		return err_sys(err, errno, "cannot set the mode");
 	if (futimens(fd, times) < 0)
 		return err_sys(err, errno, "cannot set the time");

@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/sha256.h"
+#include "base/str.h"
 
 int blob_put(struct store *s, const struct digest *expect, const void *data, size_t len,
 	     struct digest *ret_digest, struct err *err)
@@ -18,6 +19,8 @@ int blob_put(struct store *s, const struct digest *expect, const void *data, siz
 
 	sha256_hex(data, len, hex);
 	digest_from_hex(hex, &digest);
+	if (expect && digest_is_set(expect) && !str_eq(digest_algorithm(expect), "sha256"))
+		return err_set(err, ENOTSUP, "blob %s: only sha256 can be verified", expect->text);
 	if (expect && digest_is_set(expect) && !digest_eq(expect, &digest))
 		return err_set(err, EBADMSG, "blob %s: its %zu bytes have the digest %s",
 			       expect->text, len, digest.text);

@@ -39,6 +39,8 @@ static void add_modes(struct tar *t)
 	tar_add(t, (struct tar_item){.name = "suid", .mode = 04755, .data = "x"});
 	tar_add(t, (struct tar_item){.name = "sgid", .mode = 02755, .data = "x"});
 	tar_add(t, (struct tar_item){.name = "secret", .no_mode = 1, .data = "s"});
+	tar_pax(t, "SCHILY.xattr.user.mime", "text", 4);
+	tar_add(t, (struct tar_item){.name = "readonly", .mode = 0444, .uid = 5, .data = "s"});
 	tar_add(t, (struct tar_item){.name = "d", .type = '5', .mode = 02775});
 	tar_add(t, (struct tar_item){.name = "d/below", .type = '5', .mode = 0755});
 	tar_add(t, (struct tar_item){.name = "d/file", .mode = 0644});
@@ -55,6 +57,10 @@ static void check_modes(void)
 	ck_assert_int_eq(env_stat("sgid").st_mode, S_IFREG | 02755);
 	ck_assert_int_eq(env_stat("secret").st_mode, S_IFREG | 0400);
 	ck_assert_int_eq(env_owner("secret").st_mode, S_IFREG);
+	ck_assert_int_eq(env_stat("readonly").st_mode, S_IFREG | 0444);
+	ck_assert_int_eq(env_owner("readonly").st_uid, 5);
+	if (env_has_xattrs())
+		ck_assert_str_eq(env_xattr("readonly", "user.mime"), "text");
 	ck_assert_int_eq(env_stat("d").st_mode, S_IFDIR | 02775);
 	ck_assert_int_eq(env_stat("d/below").st_mode, S_IFDIR | 0755);
 	ck_assert_int_eq(env_stat("d/file").st_mode, S_IFREG | 0644);

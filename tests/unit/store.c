@@ -150,6 +150,7 @@ START_TEST(not_a_store)
 	ck_assert(!exists(store.cache, "home/blobs"));
 	ck_assert_int_eq(unlinkat(store.cache, "home/thesis.tex", 0), 0);
 	ok(store_open(path, &other, err));
+	store_close(&other);
 	fails(store_open(file, &other, err), ENOTDIR, "index.json");
 }
 END_TEST
@@ -294,18 +295,18 @@ END_TEST
 /* fcntl(F_OFD_SETLK...) fails as on a file system mounted without locks. */
 static void no_locks(int ready)
 {
+	const struct scmp_arg_cmp try_lock = {1, SCMP_CMP_EQ, F_OFD_SETLK, 0};
+	const struct scmp_arg_cmp wait_lock = {1, SCMP_CMP_EQ, F_OFD_SETLKW, 0};
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 	const struct digest digest = digest_of("x");
 	struct blob_claim claim;
 
 	(void)ready;
 	ck_assert_ptr_nonnull(filter);
-	ck_assert_int_eq(seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOLCK), SCMP_SYS(fcntl), 1,
-					  SCMP_A1(SCMP_CMP_EQ, F_OFD_SETLK)),
-			 0);
-	ck_assert_int_eq(seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(fcntl), 1,
-					  SCMP_A1(SCMP_CMP_EQ, F_OFD_SETLKW)),
-			 0);
+	ck_assert_int_eq(
+		seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(ENOLCK), SCMP_SYS(fcntl), 1, &try_lock), 0);
+	ck_assert_int_eq(
+		seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(fcntl), 1, &wait_lock), 0);
 	ck_assert_int_eq(seccomp_load(filter), 0);
 	seccomp_release(filter);
 	fails(store_lease(&store, STORE_SHARED, false, err), ENOLCK, "takes no lock");

@@ -78,6 +78,7 @@ START_TEST(other_algorithms_are_read_only)
 	ok(blob_read(&store, &digest, 7, 100, &text, NULL, err));
 	ck_assert_str_eq(text, "foreign");
 	fails(blob_claim(&store, &digest, &claim, err), ENOTSUP, "only sha256");
+	fails(blob_put(&store, &digest, "foreign", 7, NULL, err), ENOTSUP, "only sha256");
 	ok(blob_remove(&store, &digest, err));
 	ck_assert(!exists(store.root, path));
 	fails(blob_claim(&store, &(struct digest){0}, &claim, err), EINVAL, "without a digest");

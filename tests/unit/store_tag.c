@@ -165,6 +165,7 @@ START_TEST(without_manifests)
 	write_text(store.root, "index.json", "{\"schemaVersion\":2}");
 	ok(tags_read(&store, &tags, err));
 	ck_assert_uint_eq(tags.n, 0);
+	tags_release(&tags);
 	set("a:1", "A");
 	ok(tags_read(&store, &tags, err));
 	ck_assert_uint_eq(tags.n, 1);
@@ -297,22 +298,21 @@ START_TEST(large_index)
 {
 	const size_t size = 10 << 20;
 	_cleanup_free_ char *text = xmalloc(size + 1);
+	_cleanup_fd_ int fd = -1;
 
 	memset(text, '[', size);
 	text[size] = '\0';
 	expect_refused(text, EINVAL, "index.json");
 	memset(text, ' ', size);
 	expect_refused(text, EINVAL, "index.json");
-	ck_assert_int_eq(
-		ftruncate(openat(store.root, "index.json", O_WRONLY | O_CLOEXEC), (64 << 20) + 1),
-		0);
+	fd = openat(store.root, "index.json", O_WRONLY | O_CLOEXEC);
+	ck_assert_int_eq(ftruncate(fd, (64 << 20) + 1), 0);
 	fails(tag_remove(&store, "a", err), EFBIG, "index.json");
 }
 END_TEST
 
 START_TEST(ten_thousand)
 {
-	_cleanup_free_ char *entry = NULL;
 	_cleanup_tags_ struct tags tags = {0};
 	_cleanup_fd_ int fd = openat(store.root, "index.json", O_WRONLY | O_TRUNC | O_CLOEXEC);
 
