@@ -1,17 +1,18 @@
 #include "base/fd.h"
 
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/str.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <limits.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/mem.h"
+#define FD_COPY_CHUNK (128 * 1024)
 
 void fd_closep(int *fd)
 {
@@ -37,7 +38,7 @@ int fd_write_all(int fd, const void *buf, size_t len)
 {
 	const char *p = buf;
 
-	while (len) {
+	while (len > 0) {
 		ssize_t n = write(fd, p, len);
 
 		if (n < 0 && errno == EINTR)
@@ -54,7 +55,7 @@ int fd_pwrite_all(int fd, const void *buf, size_t len, off_t offset)
 {
 	const char *p = buf;
 
-	while (len) {
+	while (len > 0) {
 		ssize_t n = pwrite(fd, p, len, offset);
 
 		if (n < 0 && errno == EINTR)
@@ -62,18 +63,18 @@ int fd_pwrite_all(int fd, const void *buf, size_t len, off_t offset)
 		if (n < 0)
 			return -errno;
 		p += n;
-		len -= (size_t)n;
 		offset += n;
+		len -= (size_t)n;
 	}
 	return 0;
 }
 
 ssize_t fd_read_full(int fd, void *buf, size_t len)
 {
-	size_t got = 0;
+	size_t have = 0;
 
-	while (got < len) {
-		ssize_t n = read(fd, (char *)buf + got, len - got);
+	while (have < len) {
+		ssize_t n = read(fd, (char *)buf + have, len - have);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -81,28 +82,37 @@ ssize_t fd_read_full(int fd, void *buf, size_t len)
 			return -errno;
 		if (n == 0)
 			break;
-		got += (size_t)n;
+		have += (size_t)n;
 	}
-	return (ssize_t)got;
+	return (ssize_t)have;
 }
 
-int fd_slurp(int fd, size_t max, char **ret_text, size_t *ret_len, struct err *err)
+/* fd_slurp() without words: -EFBIG, or the errno of fstat or read. */
+static int fd_slurp_raw(int fd, size_t max, char **ret_text, size_t *ret_len)
 {
+	_cleanup_free_ char *text = NULL;
 	size_t cap = 4096, len = 0;
-	_cleanup_free_ char *text = xmalloc(cap + 1);
+	struct stat st;
+	ssize_t n;
 
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	/* one byte more than the file has: the end is seen without another buffer */
+	if (S_ISREG(st.st_mode) && st.st_size > 0)
+		cap = (uint64_t)st.st_size < max ? (size_t)st.st_size + 1 : max;
+	if (cap > max)
+		cap = max;
 	for (;;) {
-		ssize_t n = fd_read_full(fd, text + len, cap - len);
-
+		text = xrealloc(text, cap + 1);
+		n = fd_read_full(fd, text + len, cap + 1 - len);
 		if (n < 0)
-			return err_sys(err, (int)-n, "cannot read it");
+			return (int)n;
 		len += (size_t)n;
 		if (len > max)
-			return err_set(err, EFBIG, "it is longer than %zu bytes", max);
-		if (len < cap)
+			return -EFBIG;
+		if (len <= cap)
 			break;
-		cap *= 2;
-		text = xrealloc(text, cap + 1);
+		cap = cap > max / 2 ? max : cap * 2;
 	}
 	text[len] = '\0';
 	*ret_text = steal_ptr(&text);
@@ -111,126 +121,111 @@ int fd_slurp(int fd, size_t max, char **ret_text, size_t *ret_len, struct err *e
 	return 0;
 }
 
+int fd_slurp(int fd, size_t max, char **ret_text, size_t *ret_len, struct err *err)
+{
+	int r = fd_slurp_raw(fd, max, ret_text, ret_len);
+
+	if (r == -EFBIG)
+		return err_set(err, EFBIG, "input is larger than %zu bytes", max);
+	if (r < 0)
+		return err_sys(err, -r, "cannot read");
+	return 0;
+}
+
 int fd_read_file(int dirfd, const char *path, size_t max, char **ret_text, size_t *ret_len,
 		 struct err *err)
 {
-	_cleanup_fd_ int fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
-
-	if (fd < 0)
-		return err_sys(err, errno, "cannot open '%s'", path);
-	if (fd_slurp(fd, max, ret_text, ret_len, err) < 0)
-		return err ? err_prefix(err, "'%s'", path) : -EIO;
-	return 0;
-}
-
-/* A name nobody else has: 128 random bits. */
-static int random_name(const char *name, char **ret)
-{
-	unsigned long long bits[2];
-
-	if (getrandom(bits, sizeof(bits), 0) != sizeof(bits))
-		return -EIO;
-	*ret = xasprintf(".%s.%016llx%016llx", name, bits[0], bits[1]);
-	return 0;
-}
-
-static int write_and_rename(int dirfd, const char *temporary, const char *name, const void *buf,
-			    size_t len, mode_t mode)
-{
+	/* O_NONBLOCK: the open of a fifo put there must not wait for its writer */
 	_cleanup_fd_ int fd =
-		openat(dirfd, temporary, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+		openat(dirfd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
 	int r;
 
 	if (fd < 0)
-		return -errno;
-	r = fd_write_all(fd, buf, len);
-	if (r == 0 && fchmod(fd, mode) < 0)
-		r = -errno;
-	if (r == 0 && fsync(fd) < 0)
-		r = -errno;
-	if (r == 0 && renameat(dirfd, temporary, dirfd, name) < 0)
-		r = -errno;
+		return err_sys(err, errno, "cannot open '%s'", path);
+	if (fstat(fd, &st) < 0)
+		return err_sys(err, errno, "cannot read '%s'", path);
+	if (S_ISDIR(st.st_mode))
+		return err_sys(err, EISDIR, "cannot read '%s'", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, EINVAL, "cannot read '%s': not a regular file", path);
+	r = fd_slurp_raw(fd, max, ret_text, ret_len);
+	if (r == -EFBIG)
+		return err_set(err, EFBIG, "'%s' is larger than %zu bytes", path, max);
 	if (r < 0)
-		unlinkat(dirfd, temporary, 0);
-	return r;
+		return err_sys(err, -r, "cannot read '%s'", path);
+	return 0;
 }
 
-/* Some file systems (FUSE ones) have no fsync of directories. */
-static int sync_dir(int dirfd)
+/* Opens the directory that holds `name`: dirfd itself, or what stands before the last slash. */
+static int fd_open_dir_of(int dirfd, const char *name)
 {
-	_cleanup_fd_ int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const char *base = path_base(name);
+	_cleanup_free_ char *dir =
+		base == name ? xstrdup(".") : xstrndup(name, (size_t)(base - name));
+	int fd = openat(dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (fd < 0)
-		return -errno;
-	return fsync(fd) < 0 && errno != EINVAL && errno != ENOSYS ? -errno : 0;
+	return fd < 0 ? -errno : fd;
+}
+
+/* Makes ".tmp-<16 hex digits>" in dir. Returns its descriptor or -errno. */
+static int fd_make_temp(int dir, char name[32])
+{
+	unsigned char random[8];
+	char hex[17];
+	int fd;
+
+	for (int i = 0; i < 100; i++) {
+		if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+			return -errno;
+		str_hex(random, sizeof(random), hex);
+		snprintf(name, 32, ".tmp-%s", hex);
+		fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd >= 0 || errno != EEXIST)
+			return fd < 0 ? -errno : fd;
+	}
+	return -EEXIST;
 }
 
 int fd_write_file_atomic(int dirfd, const char *name, const void *buf, size_t len, mode_t mode,
 			 struct err *err)
 {
-	_cleanup_free_ char *temporary = NULL;
-	int r = random_name(name, &temporary);
+	_cleanup_fd_ int dir = fd_open_dir_of(dirfd, name);
+	_cleanup_fd_ int fd = -1;
+	char temp[32];
+	int r;
 
-	if (r == 0)
-		r = write_and_rename(dirfd, temporary, name, buf, len, mode);
-	if (r == 0)
-		r = sync_dir(dirfd);
-	return r < 0 ? err_sys(err, -r, "cannot write '%s'", name) : 0;
+	if (dir < 0)
+		return err_sys(err, -dir, "cannot open the directory of '%s'", name);
+	fd = fd_make_temp(dir, temp);
+	if (fd < 0)
+		return err_sys(err, -fd, "cannot write '%s'", name);
+	r = fd_write_all(fd, buf, len);
+	if (r == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0))
+		r = -errno;
+	/* NFS reports a full disk or quota at close */
+	if (close(steal_fd(&fd)) < 0 && r == 0 && errno != EINTR)
+		r = -errno;
+	if (r == 0 && renameat(dir, temp, dir, path_base(name)) < 0)
+		r = -errno;
+	if (r < 0) {
+		unlinkat(dir, temp, 0);
+		return err_sys(err, -r, "cannot write '%s'", name);
+	}
+	/* some file systems cannot sync a directory and say so */
+	if (fsync(dir) < 0 && errno != EINVAL && errno != ENOTSUP)
+		return err_sys(err, errno, "cannot sync the directory of '%s'", name);
+	return 0;
 }
 
-int fd_mkdir_p(int dirfd, const char *path, mode_t mode, struct err *err)
+/* Copies by read and write from both offsets. Bytes or -errno. */
+static int64_t fd_copy_plain(int dst, int src)
 {
-	_cleanup_free_ char *copy = xstrdup(path);
-	struct stat st;
-
-	for (char *p = copy + 1; *copy && *p; p++) {
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		if (mkdirat(dirfd, copy, mode) < 0 && errno != EEXIST && errno != EROFS &&
-		    errno != EACCES)
-			return err_sys(err, errno, "cannot make the directory '%s'", copy);
-		*p = '/';
-	}
-	if (mkdirat(dirfd, copy, mode) == 0)
-		return 0;
-	if (errno == EEXIST && fstatat(dirfd, copy, &st, 0) == 0) {
-		if (S_ISDIR(st.st_mode))
-			return 0;
-		errno = ENOTDIR;
-	}
-	return err_sys(err, errno, "cannot make the directory '%s'", copy);
-}
-
-int fd_open_private_dir(int dirfd, const char *name, struct err *err)
-{
-	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	_cleanup_fd_ int fd = openat(dirfd, name, flags);
-	struct stat st;
-
-	if (fd < 0 && errno == ENOENT) {
-		if (mkdirat(dirfd, name, 0700) < 0 && errno != EEXIST)
-			return err_sys(err, errno, "cannot make the directory '%s'", name);
-		fd = openat(dirfd, name, flags);
-	}
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_sys(err, errno, "cannot open the directory '%s'", name);
-	if (st.st_uid != geteuid())
-		return err_set(err, EPERM, "directory '%s' belongs to user %u, not to you", name,
-			       (unsigned int)st.st_uid);
-	if ((st.st_mode & 07777) != 0700 && fchmod(fd, 0700) < 0)
-		return err_sys(err, errno, "cannot make the directory '%s' private", name);
-	return steal_fd(&fd);
-}
-
-/* Through memory where the kernel cannot copy between the two files. */
-static int64_t copy_by_hand(int dst, int src)
-{
-	_cleanup_free_ char *buf = xmalloc(256 * 1024);
+	_cleanup_free_ char *chunk = xmalloc(FD_COPY_CHUNK);
 	int64_t total = 0;
 
 	for (;;) {
-		ssize_t n = read(src, buf, 256 * 1024);
+		ssize_t n = read(src, chunk, FD_COPY_CHUNK);
 		int r;
 
 		if (n < 0 && errno == EINTR)
@@ -239,7 +234,7 @@ static int64_t copy_by_hand(int dst, int src)
 			return -errno;
 		if (n == 0)
 			return total;
-		r = fd_write_all(dst, buf, (size_t)n);
+		r = fd_write_all(dst, chunk, (size_t)n);
 		if (r < 0)
 			return r;
 		total += n;
@@ -255,61 +250,96 @@ int64_t fd_copy(int dst, int src)
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		/* out of room: the plain copy would only say it again */
+		if (n < 0 && (errno == ENOSPC || errno == EDQUOT || errno == EFBIG || errno == EIO))
+			return -errno;
+		/* 0 may be the end, or a file of procfs, whose size is 0: read() knows */
 		if (n <= 0)
 			break;
 		total += n;
 	}
-	/* An error, or an end that some file systems (procfs) only pretend. */
-	rest = copy_by_hand(dst, src);
+	rest = fd_copy_plain(dst, src);
 	return rest < 0 ? rest : total + rest;
+}
+
+/* Closes what /proc/self/fd lists from `first` on. Without malloc: it runs in cloned children.
+ * Returns false when there is no /proc. */
+static bool fd_close_listed(unsigned int first)
+{
+	char buf[2048] __attribute__((aligned(8)));
+	int dir = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool again = true;
+
+	if (dir < 0)
+		return false;
+	/* closing moves the listing: begin again until a whole pass finds nothing */
+	while (again) {
+		ssize_t n;
+
+		again = false;
+		lseek(dir, 0, SEEK_SET);
+		while ((n = getdents64(dir, buf, sizeof(buf))) > 0) {
+			for (char *p = buf; p < buf + n;) {
+				struct dirent64 *d = (struct dirent64 *)p;
+				uint64_t fd;
+
+				p += d->d_reclen;
+				if (str_to_u64(d->d_name, INT_MAX, &fd) < 0 || fd < first ||
+				    (int)fd == dir)
+					continue;
+				close((int)fd);
+				again = true;
+			}
+		}
+	}
+	close(dir);
+	return true;
 }
 
 void fd_close_from(unsigned int first)
 {
-	_cleanup_dir_ DIR *dir = NULL;
-	struct dirent *entry;
+	long max;
 
 #ifdef SYS_close_range
 	if (syscall(SYS_close_range, first, ~0U, 0) == 0)
 		return;
 #endif
-	dir = opendir("/proc/self/fd");
-	if (!dir) {
-		for (unsigned int fd = first; fd < 65536; fd++)
-			close((int)fd);
+	if (fd_close_listed(first))
 		return;
-	}
-	while ((entry = readdir(dir))) {
-		char *end;
-		unsigned long fd = strtoul(entry->d_name, &end, 10);
-
-		if (!*end && end != entry->d_name && fd >= first && (int)fd != dirfd(dir))
-			close((int)fd);
-	}
+	max = sysconf(_SC_OPEN_MAX);
+	if (max < 0 || max > 1 << 20)
+		max = 1 << 20;
+	for (long fd = first; fd < max; fd++)
+		close((int)fd);
 }
 
 int fd_set_cloexec(int fd, bool on)
 {
-	return fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) < 0 ? -errno : 0;
+	int flags = fcntl(fd, F_GETFD);
+
+	if (flags < 0)
+		return -errno;
+	flags = on ? flags | FD_CLOEXEC : flags & ~FD_CLOEXEC;
+	return fcntl(fd, F_SETFD, flags) < 0 ? -errno : 0;
 }
 
 int fd_above_stdio(int fd)
 {
 	int moved;
 
-	if (fd < 0 || fd > 2)
+	if (fd < 0 || fd > STDERR_FILENO)
 		return fd;
-	moved = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (moved < 0)
+		moved = -errno;
 	close(fd);
 	return moved;
 }
 
 void fd_guard_stdio(void)
 {
-	for (int fd = 0; fd <= 2; fd++) {
-		if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF)
-			continue;
-		if (open("/dev/null", O_RDWR) != fd)
+	/* open() takes the lowest free number: the closed one, as those below it are open by now */
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDWR) != fd)
 			abort();
-	}
 }

@@ -1,32 +1,33 @@
 #include "base/json.h"
 
-#include <errno.h>
-#include <string.h>
-
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/str.h"
 
-/* Nesting is bounded before the parser, which recurses, sees the text: jansson's own bound is 2048.
- */
-static bool too_deep(const char *text, size_t len)
+#include <errno.h>
+
+/* Whether brackets outside of strings nest deeper than LIMIT_JSON_DEPTH. jansson's own bound is
+ * 2048 and fixed when it is compiled; every caller that walks a document may recurse to this depth.
+ * Text that is no JSON may be judged wrongly here: the parser refuses it anyway. */
+static bool json_too_deep(const char *text, size_t len)
 {
-	unsigned int depth = 0;
-	bool string = false;
+	bool quoted = false;
+	int depth = 0;
 
 	for (size_t i = 0; i < len; i++) {
 		char c = text[i];
 
-		if (string) {
+		if (quoted) {
 			if (c == '\\')
 				i++;
 			else if (c == '"')
-				string = false;
+				quoted = false;
 		} else if (c == '"') {
-			string = true;
+			quoted = true;
 		} else if (c == '{' || c == '[') {
 			if (++depth > LIMIT_JSON_DEPTH)
 				return true;
-		} else if ((c == '}' || c == ']') && depth) {
+		} else if (depth > 0 && (c == '}' || c == ']')) {
 			depth--;
 		}
 	}
@@ -37,67 +38,64 @@ int json_parse_object(const char *text, size_t len, size_t max, const char *what
 		      struct err *err)
 {
 	_cleanup_json_ json_t *value = NULL;
-	json_error_t error;
+	json_error_t why;
 
 	if (len > max)
-		return err_set(err, EFBIG, "%s is %zu bytes long, more than the %zu allowed", what,
-			       len, max);
-	if (too_deep(text, len))
-		return err_set(err, EINVAL, "%s is nested more than %d levels deep", what,
+		return err_set(err, EFBIG, "%s is larger than %zu bytes", what, max);
+	if (json_too_deep(text, len))
+		return err_set(err, EINVAL, "%s nests deeper than %d levels", what,
 			       LIMIT_JSON_DEPTH);
-	value = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+	value = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
 	if (!value)
-		return err_set(err, EINVAL, "%s is not valid JSON: %s (line %d)", what, error.text,
-			       error.line);
+		return err_set(err, EINVAL, "%s is not valid JSON: line %d: %s", what, why.line,
+			       why.text);
 	if (!json_is_object(value))
 		return err_set(err, EINVAL, "%s is not a JSON object", what);
-	*ret = json_incref(value);
+	*ret = steal_ptr(&value);
 	return 0;
 }
 
-/* The member, NULL when it is missing or null; anything but `type` is an error. */
-static int get(const json_t *obj, const char *key, json_type type, const char *wanted, json_t **ret,
-	       struct err *err)
+/* The value of key; NULL when it is missing or null. */
+static json_t *json_find(const json_t *obj, const char *key)
 {
-	json_t *value = json_object_get(obj, key);
+	json_t *v = json_object_get(obj, key);
 
-	*ret = NULL;
-	if (!value || json_is_null(value))
-		return 0;
-	if (json_typeof(value) != type)
-		return err_set(err, EINVAL, "'%s' is not %s", key, wanted);
-	*ret = value;
-	return 0;
+	return json_is_null(v) ? NULL : v;
 }
 
 int json_get_string(const json_t *obj, const char *key, const char **ret, struct err *err)
 {
-	json_t *value;
-	int r = get(obj, key, JSON_STRING, "a string", &value, err);
+	json_t *v = json_find(obj, key);
 
-	*ret = r == 0 && value ? json_string_value(value) : NULL;
-	return r;
+	*ret = NULL;
+	if (v && !json_is_string(v))
+		return err_set(err, EINVAL, "'%s' is not a string", key);
+	*ret = json_string_value(v);
+	return 0;
 }
 
 int json_need_string(const json_t *obj, const char *key, const char **ret, struct err *err)
 {
 	int r = json_get_string(obj, key, ret, err);
 
-	if (r == 0 && (!*ret || !**ret))
-		return err_set(err, EINVAL, "'%s' is missing", key);
-	return r;
+	if (r < 0)
+		return r;
+	if (str_is_empty(*ret))
+		return err_set(err, EINVAL, "'%s' is missing or empty", key);
+	return 0;
 }
 
 int json_get_int(const json_t *obj, const char *key, int64_t min, int64_t max, int64_t *ret,
 		 struct err *err)
 {
-	json_t *value;
-	json_int_t n;
-	int r = get(obj, key, JSON_INTEGER, "an integer", &value, err);
+	json_t *v = json_find(obj, key);
+	int64_t n;
 
-	if (r < 0 || !value)
-		return r;
-	n = json_integer_value(value);
+	if (!v)
+		return 0;
+	if (!json_is_integer(v))
+		return err_set(err, EINVAL, "'%s' is not an integer", key);
+	n = json_integer_value(v);
 	if (n < min || n > max)
 		return err_set(err, ERANGE, "'%s' is %lld, not between %lld and %lld", key,
 			       (long long)n, (long long)min, (long long)max);
@@ -107,72 +105,89 @@ int json_get_int(const json_t *obj, const char *key, int64_t min, int64_t max, i
 
 int json_get_bool(const json_t *obj, const char *key, bool *ret, struct err *err)
 {
-	json_t *value = json_object_get(obj, key);
+	json_t *v = json_find(obj, key);
 
-	if (!value || json_is_null(value))
+	if (!v)
 		return 0;
-	if (!json_is_boolean(value))
+	if (!json_is_boolean(v))
 		return err_set(err, EINVAL, "'%s' is not true or false", key);
-	*ret = json_is_true(value);
+	*ret = json_is_true(v);
 	return 0;
 }
 
 int json_get_array(const json_t *obj, const char *key, size_t max_len, json_t **ret,
 		   struct err *err)
 {
-	int r = get(obj, key, JSON_ARRAY, "an array", ret, err);
+	json_t *v = json_find(obj, key);
 
-	if (r == 0 && *ret && json_array_size(*ret) > max_len)
-		return err_set(err, EFBIG, "'%s' has %zu elements, more than the %zu allowed", key,
-			       json_array_size(*ret), max_len);
-	return r;
+	*ret = NULL;
+	if (!v)
+		return 0;
+	if (!json_is_array(v))
+		return err_set(err, EINVAL, "'%s' is not an array", key);
+	if (json_array_size(v) > max_len)
+		return err_set(err, EFBIG, "'%s' has %zu entries, more than %zu", key,
+			       json_array_size(v), max_len);
+	*ret = v;
+	return 0;
 }
 
 int json_get_object(const json_t *obj, const char *key, json_t **ret, struct err *err)
 {
-	return get(obj, key, JSON_OBJECT, "an object", ret, err);
+	json_t *v = json_find(obj, key);
+
+	*ret = NULL;
+	if (v && !json_is_object(v))
+		return err_set(err, EINVAL, "'%s' is not an object", key);
+	*ret = v;
+	return 0;
 }
 
 int json_get_strv(const json_t *obj, const char *key, size_t max_len, char ***ret, struct err *err)
 {
+	_cleanup_strv_ char **v = NULL;
 	json_t *array;
-	char **strv;
 	size_t n;
-	int r = json_get_array(obj, key, max_len, &array, err);
+	int r;
 
 	*ret = NULL;
+	r = json_get_array(obj, key, max_len, &array, err);
 	if (r < 0 || !array)
 		return r;
 	n = json_array_size(array);
+	v = xcalloc(n + 1, sizeof(*v));
 	for (size_t i = 0; i < n; i++) {
-		if (!json_is_string(json_array_get(array, i)))
+		const char *s = json_string_value(json_array_get(array, i));
+
+		if (!s)
 			return err_set(err, EINVAL, "'%s' holds something that is not a string",
 				       key);
+		v[i] = xstrdup(s);
 	}
-	strv = xcalloc(n + 1, sizeof(*strv));
-	for (size_t i = 0; i < n; i++)
-		strv[i] = xstrdup(json_string_value(json_array_get(array, i)));
-	*ret = strv;
+	*ret = steal_ptr(&v);
 	return 0;
 }
 
-static char *must(char *text)
+/* json_dumps() fails for want of memory only: every value here came from jansson. */
+static char *json_dump(const json_t *value, size_t flags)
 {
-	if (!text)
+	char *text = json_dumps(value, flags | JSON_ENCODE_ANY);
+
+	if (!text) {
+		fprintf(stderr, "strake: out of memory\n");
 		abort();
+	}
 	return text;
 }
 
 char *json_text(const json_t *value)
 {
-	return must(json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY));
+	return json_dump(value, JSON_COMPACT);
 }
 
 char *json_text_pretty(const json_t *value)
 {
-	char *text = must(json_dumps(value, JSON_INDENT(4) | JSON_ENCODE_ANY));
-	char *line = xasprintf("%s\n", text);
+	_cleanup_free_ char *text = json_dump(value, JSON_INDENT(4));
 
-	free(text);
-	return line;
+	return xasprintf("%s\n", text);
 }

@@ -32,7 +32,7 @@ int json_need_string(const json_t *obj, const char *key, const char **ret, struc
 int json_get_int(const json_t *obj, const char *key, int64_t min, int64_t max, int64_t *ret,
 		 struct err *err);
 int json_get_bool(const json_t *obj, const char *key, bool *ret, struct err *err);
-/* *ret: borrowed array/object or NULL when absent. */
+/* *ret: borrowed array/object or NULL when absent. An array longer than max_len is -EFBIG. */
 int json_get_array(const json_t *obj, const char *key, size_t max_len, json_t **ret, struct err *err);
 int json_get_object(const json_t *obj, const char *key, json_t **ret, struct err *err);
 /* An array of strings as a malloced strv (NULL when absent). */

@@ -12,7 +12,7 @@ libbase_a_SOURCES = \
 	src/base/fd.c src/base/fd_tree.c src/base/fd.h \
 	src/base/path.c src/base/path.h \
 	src/base/xattr.c src/base/xattr.h \
-	src/base/root_open.c src/base/root_walk.c src/base/root_impl.h src/base/root_open.h \
+	src/base/root_open.c src/base/root_open.h src/base/root_walk.c src/base/root_walk.h \
 	src/base/proc.c src/base/proc.h \
 	src/base/stream.c src/base/stream.h \
 	src/base/sha256.c src/base/sha256.h \

@@ -1,172 +1,146 @@
 #include "base/root_open.h"
 
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/root_walk.h"
+#include "base/str.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
+#include <limits.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/fd.h"
-#include "base/mem.h"
-#include "base/root_impl.h"
+#ifdef HAVE_LINUX_OPENAT2_H
+#include <linux/openat2.h>
+#else
+/* linux/openat2.h of Linux 5.6 */
+struct open_how {
+	uint64_t flags;
+	uint64_t mode;
+	uint64_t resolve;
+};
+#define RESOLVE_NO_MAGICLINKS 0x02
+#define RESOLVE_IN_ROOT 0x10
+#endif
+#ifndef SYS_openat2
+#define SYS_openat2 437 /* the same on every architecture */
+#endif
 
-#define RETRIES 1000 /* of a lookup that a rename raced with */
+/* A rename somewhere on the system while ".." is resolved gives EAGAIN. Somebody who renames
+ * without end must not keep us here: then the walk does it. */
+#define ROOT_OPEN_RETRIES 64
 
-enum { UNKNOWN, YES, NO };
-static atomic_int has_openat2 = UNKNOWN;
+enum { OPENAT2_UNKNOWN, OPENAT2_WORKS, OPENAT2_MISSING };
 
-static long openat2_in_root(int rootfd, const char *path, int flags, mode_t mode)
+static _Atomic int openat2_state;
+
+static int root_openat2(int rootfd, const char *path, int flags, mode_t mode)
 {
 	struct open_how how = {
-		.flags = (unsigned int)flags | O_CLOEXEC,
-		.mode = flags & O_CREAT ? mode & 07777 : 0,
+		.flags = (uint64_t)(unsigned int)flags | O_CLOEXEC,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
 
-	return syscall(SYS_openat2, rootfd, path, &how, sizeof(how));
+	/* openat2 refuses what open ignores */
+	if (flags & O_PATH)
+		how.flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	else if ((flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE)
+		how.mode = mode & 07777;
+	return (int)syscall(SYS_openat2, rootfd, path, &how, sizeof(how));
 }
 
 bool root_open_has_openat2(void)
 {
-	int known = atomic_load(&has_openat2);
+	const char *off = getenv("STRAKE_NO_OPENAT2");
 
-	if (known == UNKNOWN) {
-		const char *forced = getenv("STRAKE_NO_OPENAT2");
-		long fd = -1;
+	if (off && *off && strcmp(off, "0") != 0)
+		return false;
+	if (openat2_state == OPENAT2_UNKNOWN) {
+		int fd = root_openat2(AT_FDCWD, ".", O_PATH, 0);
 
-		if (!forced || strcmp(forced, "1") != 0)
-			fd = openat2_in_root(AT_FDCWD, ".", O_PATH, 0);
-		known = fd >= 0 || (errno != ENOSYS && errno != EPERM && !forced) ? YES : NO;
-		if (fd >= 0)
-			close((int)fd);
-		atomic_store(&has_openat2, known);
+		/* any other answer than these comes from openat2 itself */
+		openat2_state = fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EINVAL)
+					? OPENAT2_MISSING
+					: OPENAT2_WORKS;
+		fd_closep(&fd);
 	}
-	return known == YES;
+	return openat2_state == OPENAT2_WORKS;
 }
 
 int root_open(int rootfd, const char *path, int flags, mode_t mode)
 {
-	/* O_PATH takes no others; openat2 refuses what openat ignores. */
-	if (flags & O_PATH)
-		flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW;
+	int fd;
+
 	if (!*path)
 		path = ".";
 	if (!root_open_has_openat2())
-		return root_walk(rootfd, path, flags, mode);
-	for (int i = 0; i < RETRIES; i++) {
-		long fd = openat2_in_root(rootfd, path, flags, mode);
-
+		return root_walk(rootfd, path, flags, mode, -1);
+	for (int i = 0; i < ROOT_OPEN_RETRIES; i++) {
+		fd = root_openat2(rootfd, path, flags, mode);
 		if (fd >= 0)
-			return (int)fd;
-		if (errno != EAGAIN && errno != EINTR)
-			return -errno;
+			return fd;
+		if (errno == EINTR || errno == EAGAIN)
+			continue;
+		/* a seccomp filter may have been put on since the probe */
+		if (errno == ENOSYS)
+			break;
+		return -errno;
 	}
-	return -EAGAIN;
-}
-
-/* Where the last component begins and how long it is; 0 when path names the root. */
-static size_t last_component(const char *path, const char **ret)
-{
-	const char *end = path + strlen(path), *start;
-
-	while (end > path && end[-1] == '/')
-		end--;
-	for (start = end; start > path && start[-1] != '/'; start--)
-		;
-	*ret = start;
-	return (size_t)(end - start);
+	return root_walk(rootfd, path, flags, mode, -1);
 }
 
 int root_open_parent(int rootfd, const char *path, const char **ret_name)
 {
-	const char *name;
-	size_t len = last_component(path, &name);
-	_cleanup_free_ char *parent = NULL;
-
-	if (len == 0 || (len == 1 && *name == '.') ||
-	    (len == 2 && name[0] == '.' && name[1] == '.'))
-		return -EINVAL;
-	/* A trailing slash would become part of the name. */
-	if (name[len] != '\0')
-		return -EINVAL;
-	parent = xstrndup(path, (size_t)(name - path));
-	*ret_name = name;
-	return root_open(rootfd, parent, O_PATH | O_DIRECTORY, 0);
-}
-
-/* One more directory below dir, which may be a link to one. Consumes dir. */
-static int descend(int rootfd, int dir, const char *walked, const char *name, mode_t mode)
-{
-	_cleanup_fd_ int parent = dir;
+	const char *base = path_base(path);
+	_cleanup_free_ char *dir = NULL;
 	int fd;
 
-	if (mkdirat(parent, name, mode) < 0 && errno != EEXIST)
-		return -errno;
-	fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd >= 0 || (errno != ENOTDIR && errno != ELOOP))
-		return fd < 0 ? -errno : fd;
-	/* A link, or no directory: the whole way again, resolved inside the root. */
-	return root_open(rootfd, walked, O_PATH | O_DIRECTORY, 0);
+	if (!*base || str_eq(base, ".") || str_eq(base, ".."))
+		return -EINVAL;
+	dir = xstrndup(path, (size_t)(base - path));
+	fd = root_open(rootfd, dir, O_PATH | O_DIRECTORY, 0);
+	if (fd >= 0)
+		*ret_name = base;
+	return fd;
 }
 
 int root_mkdir_p(int rootfd, const char *path, mode_t mode)
 {
-	_cleanup_free_ char *copy = xstrdup(path);
-	_cleanup_fd_ int dir = root_open(rootfd, ".", O_PATH | O_DIRECTORY, 0);
-	char *p = copy;
+	_cleanup_free_ char *dir = NULL;
+	int fd = root_open(rootfd, path, O_PATH | O_DIRECTORY, 0);
 
-	while (dir >= 0) {
-		_cleanup_free_ char *name = NULL;
-		char saved;
-		size_t len;
-
-		p += strspn(p, "/");
-		len = strcspn(p, "/");
-		if (!len)
-			break;
-		name = xstrndup(p, len);
-		p += len;
-		saved = *p;
-		*p = '\0';
-		if (strcmp(name, "..") == 0) {
-			close(dir);
-			dir = root_open(rootfd, copy, O_PATH | O_DIRECTORY, 0);
-		} else if (strcmp(name, ".") != 0) {
-			dir = descend(rootfd, steal_fd(&dir), copy, name, mode);
-		}
-		*p = saved;
-	}
-	return dir < 0 ? dir : steal_fd(&dir);
+	if (fd != -ENOENT)
+		return fd;
+	/* a slash behind it makes the last component one to be made, too */
+	dir = xasprintf("%s/", path);
+	return root_walk(rootfd, dir, O_PATH | O_DIRECTORY, 0, (int)(mode & 07777));
 }
 
 int root_touch(int rootfd, const char *path, mode_t mode)
 {
-	const char *name;
-	_cleanup_fd_ int parent = -1, file = -1;
+	_cleanup_fd_ int fd = root_open(rootfd, path, O_PATH, 0);
+	_cleanup_fd_ int made = -1;
 	struct stat st;
-	int fd = root_open(rootfd, path, O_PATH, 0);
 
-	if (fd >= 0) {
-		if (fstat(fd, &st) == 0 && !S_ISDIR(st.st_mode))
-			return fd;
-		close(fd);
+	if (fd == -ENOENT && (!*path || str_ends(path, "/")))
 		return -EISDIR;
+	if (fd == -ENOENT) {
+		/* O_NONBLOCK: what appeared here meanwhile may be a fifo */
+		made = root_walk(rootfd, path, O_RDONLY | O_CREAT | O_NONBLOCK | O_NOCTTY, mode,
+				 0755);
+		if (made < 0)
+			return made;
+		if (fstat(made, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0)
+			fchmod(made, mode & 07777);
+		fd = root_open(rootfd, path, O_PATH, 0);
 	}
-	if (fd != -ENOENT)
+	if (fd < 0)
 		return fd;
-	if (last_component(path, &name)) {
-		_cleanup_free_ char *dir = xstrndup(path, (size_t)(name - path));
-
-		parent = root_mkdir_p(rootfd, dir, 0755);
-		if (parent < 0)
-			return parent;
-	}
-	file = root_open(rootfd, path, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK, mode);
-	if (file < 0)
-		return file;
-	return root_open(rootfd, path, O_PATH, 0);
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISDIR(st.st_mode) ? -EISDIR : steal_fd(&fd);
 }

@@ -1,203 +1,295 @@
-/* Theory of operation
- *
- * The kernel is asked for one component at a time, always with O_NOFOLLOW, below a directory we
- * hold. Links are read and their text takes the place of what is left of the path. ".." never goes
- * to the kernel: it pops our own stack of directories, whose bottom is the root, so there is no way
- * out of it, whatever somebody renames meanwhile.
- *
- * Links on procfs are magic: they lead where no path does. They are refused (-ELOOP), as
- * RESOLVE_NO_MAGICLINKS does.
- */
+#include "base/root_walk.h"
+
+#include "base/fd.h"
+#include "base/mem.h"
+#include "base/vec.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
-#include <stdio.h>
-#include <stdbool.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
-#include "base/fd.h"
-#include "base/limits.h"
-#include "base/mem.h"
-#include "base/root_impl.h"
-#include "base/vec.h"
+/* Theory of operation.
+ *
+ * The walk is always in one directory below the root; `levels` is the way to it, one entry for each
+ * directory entered. A name is opened O_PATH | O_NOFOLLOW relative to the directory before it, so
+ * the kernel never follows a symlink for us. A link's target is put in front of what is left of the
+ * path; an absolute one first returns to the root. ".." is never given to the kernel (it would be
+ * the parent at that moment, and a rename could have moved us out): it drops the last level, and at
+ * the root it drops nothing.
+ *
+ * A path has up to 2048 components, a process often only 1024 descriptors. So only the deepest
+ * WALK_OPEN_LEVELS levels keep theirs; when ".." reaches a level without one, the way is walked
+ * again from the root by its names, which are known to be no links: one that has become a link
+ * since is refused.
+ */
 
-#define MAX_LINKS 40 /* the kernel's own */
+#define WALK_OPEN_LEVELS 16
+#define WALK_MAX_LINKS 40 /* the kernel's MAXSYMLINKS */
 
-struct walk {
-	int *dirs; /* the stack; dirs[0] is the root */
-	size_t n, cap;
-	char *rest; /* what is left of the path */
-	unsigned int links;
+struct walk_level {
+	int fd;	      /* -1: given up for depth */
+	size_t start; /* of its name in walk.names */
 };
 
-static void push(struct walk *w, int fd)
+struct walk {
+	int rootfd;
+	struct walk_level *levels;
+	size_t depth, cap;
+	char *names; /* each NUL terminated, one behind the other */
+	size_t names_len, names_cap;
+	char *todo; /* what is left of the path; pos is where */
+	char *pos;
+	int links;
+	int dir_mode;
+};
+
+#define _cleanup_walk_ __attribute__((cleanup(walk_release)))
+
+static void walk_drop(struct walk *w)
 {
-	w->dirs = vec_grow(w->dirs, &w->cap, w->n + 1, sizeof(*w->dirs));
-	w->dirs[w->n++] = fd;
+	struct walk_level *l = &w->levels[--w->depth];
+
+	fd_closep(&l->fd);
+	w->names_len = l->start;
 }
 
-static void pop_to(struct walk *w, size_t n)
+static void walk_release(struct walk *w)
 {
-	while (w->n > n)
-		close(w->dirs[--w->n]);
+	int saved = errno;
+
+	while (w->depth > 0)
+		walk_drop(w);
+	free(w->levels);
+	free(w->names);
+	free(w->todo);
+	errno = saved;
 }
 
-/* Puts a link's text before what is left. */
-static int splice_link(struct walk *w, int link)
+/* Opens every level without a descriptor among the deepest ones. Returns 0 or -errno. */
+static int walk_again(struct walk *w)
 {
-	char text[PATH_MAX];
-	struct statfs fs;
-	ssize_t n;
-	char *rest;
+	_cleanup_fd_ int held = -1;
+	int at = w->rootfd;
 
-	if (++w->links > MAX_LINKS)
-		return -ELOOP;
-	if (fstatfs(link, &fs) < 0)
-		return -errno;
-	if (fs.f_type == PROC_SUPER_MAGIC) {
-		/* /proc/self and its like are ordinary links; the magic ones say they have no
-		 * length. */
-		struct stat st;
+	for (size_t i = 0; i < w->depth; i++) {
+		struct walk_level *l = &w->levels[i];
+		int fd = openat(at, w->names + l->start,
+				O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-		if (fstat(link, &st) < 0 || (st.st_mode & 0777) != 0777)
-			return -ELOOP;
+		if (fd < 0)
+			return errno == ENOTDIR ? -ELOOP : -errno;
+		fd_closep(&held);
+		if (w->depth - i > WALK_OPEN_LEVELS) {
+			held = fd;
+		} else {
+			fd_closep(&l->fd);
+			l->fd = fd;
+		}
+		at = fd;
 	}
-	n = readlinkat(link, "", text, sizeof(text) - 1);
-	if (n < 0)
-		return -errno;
-	text[n] = '\0';
-	if (!n)
-		return -ENOENT;
-	if (strlen(w->rest) + (size_t)n > 16 * PATH_MAX)
-		return -ENAMETOOLONG;
-	if (*text == '/')
-		pop_to(w, 1);
-	rest = xasprintf("%s/%s", text, w->rest);
-	free(w->rest);
-	w->rest = rest;
 	return 0;
 }
 
-/* Takes the next component off the rest; NULL at the end. *ret_last: nothing but slashes follow;
- * *ret_slash: at least one does. */
-static char *next(struct walk *w, bool *ret_last, bool *ret_slash)
+/* The descriptor of the directory the walk is in, or -errno. */
+static int walk_here(struct walk *w)
 {
-	const char *p = w->rest + strspn(w->rest, "/");
-	size_t len = strcspn(p, "/");
-	char *name, *rest;
+	int r;
 
-	if (!len)
-		return NULL;
-	name = xstrndup(p, len);
-	rest = xstrdup(p + len);
-	*ret_slash = *rest == '/';
-	*ret_last = rest[strspn(rest, "/")] == '\0';
-	free(w->rest);
-	w->rest = rest;
-	return name;
-}
-
-/* The directory on top of the stack, opened as the caller wants it. */
-static int open_top(struct walk *w, int flags)
-{
-	if (flags & O_CREAT)
-		return -EISDIR;
-	return openat(w->dirs[w->n - 1], ".", (flags & ~O_NOFOLLOW) | O_CLOEXEC);
-}
-
-/* The last component. -EAGAIN: it was a link, go on with its text. */
-static int open_last(struct walk *w, const char *name, int flags, mode_t mode, bool slash)
-{
-	const int dir = w->dirs[w->n - 1];
-	_cleanup_fd_ int link = -1;
-	struct stat st;
-	int fd, r;
-
-	if (slash)
-		flags |= O_DIRECTORY;
-	link = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (link < 0 && !(errno == ENOENT && flags & O_CREAT))
-		return -errno;
-	if (link >= 0 && fstat(link, &st) < 0)
-		return -errno;
-	if (link < 0 || !S_ISLNK(st.st_mode)) {
-		fd = openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
-		return fd < 0 ? -errno : fd;
+	if (w->depth == 0)
+		return w->rootfd;
+	if (w->levels[w->depth - 1].fd < 0) {
+		r = walk_again(w);
+		if (r < 0)
+			return r;
 	}
-	if (flags & O_NOFOLLOW && !slash) {
-		if (!(flags & O_PATH))
-			return -ELOOP;
-		return flags & O_DIRECTORY ? -ENOTDIR : steal_fd(&link);
-	}
-	if (flags & O_CREAT && flags & O_EXCL)
-		return -EEXIST;
-	r = splice_link(w, link);
-	return r < 0 ? r : -EAGAIN;
+	return w->levels[w->depth - 1].fd;
 }
 
-static int step_into(struct walk *w, const char *name)
+/* Enters a directory; fd is taken. */
+static void walk_enter(struct walk *w, int fd, const char *name)
 {
-	_cleanup_fd_ int fd = openat(w->dirs[w->n - 1], name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	size_t len = strlen(name) + 1;
+	struct walk_level *l;
+
+	w->names = vec_grow(w->names, &w->names_cap, w->names_len + len, 1);
+	memcpy(w->names + w->names_len, name, len);
+	w->levels = vec_grow(w->levels, &w->cap, w->depth + 1, sizeof(*w->levels));
+	l = &w->levels[w->depth++];
+	l->fd = fd;
+	l->start = w->names_len;
+	w->names_len += len;
+	if (w->depth > WALK_OPEN_LEVELS)
+		fd_closep(&w->levels[w->depth - 1 - WALK_OPEN_LEVELS].fd);
+}
+
+/* When `name` here is a symlink, puts its target in front of the rest of the path. Returns 1 when
+ * it did, 0 when name is no link, -errno (-ENOENT: nothing is there). */
+static int walk_link(struct walk *w, int here, const char *name)
+{
+	_cleanup_fd_ int fd = openat(here, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char target[PATH_MAX], *todo;
+	struct statfs fs;
 	struct stat st;
+	ssize_t n;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	if (S_ISLNK(st.st_mode))
-		return splice_link(w, fd);
-	if (!S_ISDIR(st.st_mode))
-		return -ENOTDIR;
-	if (w->n >= LIMIT_PATH_DEPTH)
+	if (!S_ISLNK(st.st_mode))
+		return 0;
+	/* /proc/PID/fd/N and the like lead anywhere, whatever their text says */
+	if (fstatfs(fd, &fs) < 0)
+		return -errno;
+	if (fs.f_type == PROC_SUPER_MAGIC || ++w->links > WALK_MAX_LINKS)
+		return -ELOOP;
+	n = readlinkat(fd, "", target, sizeof(target));
+	if (n < 0)
+		return -errno;
+	if (n == 0)
+		return -ENOENT;
+	if ((size_t)n == sizeof(target))
 		return -ENAMETOOLONG;
-	push(w, steal_fd(&fd));
+	if (target[0] == '/')
+		while (w->depth > 0)
+			walk_drop(w);
+	todo = xasprintf("%.*s%s", (int)n, target, w->pos);
+	free(w->todo);
+	w->todo = w->pos = todo;
+	return 1;
+}
+
+/* Makes directory `name` here with exactly w->dir_mode. Returns 0 or -errno; one that is there is
+ * fine. */
+static int walk_mkdir(struct walk *w, int here, const char *name)
+{
+	_cleanup_fd_ int fd = -1;
+
+	if (mkdirat(here, name, (mode_t)w->dir_mode) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	/* the umask took its part; a directory that we may not even read stays as it is */
+	fd = openat(here, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && fchmod(fd, (mode_t)w->dir_mode) < 0)
+		return -errno;
 	return 0;
 }
 
-static int walk(struct walk *w, int flags, mode_t mode)
+/* Goes into `name`: a directory, or a link that the next steps follow. Returns 0 or -errno. */
+static int walk_step(struct walk *w, const char *name)
 {
-	for (;;) {
-		bool last, slash;
-		_cleanup_free_ char *name = next(w, &last, &slash);
-		int r;
+	int here = walk_here(w), fd, r;
 
-		if (!name) {
-			r = open_top(w, flags);
-			return r < 0 && r == -1 ? -errno : r;
-		}
-		if (strcmp(name, ".") == 0)
-			continue;
-		if (strcmp(name, "..") == 0) {
-			if (w->n > 1)
-				pop_to(w, w->n - 1);
-			continue;
-		}
-		if (last) {
-			r = open_last(w, name, flags, mode, slash);
-			if (r != -EAGAIN)
-				return r;
-		} else {
-			r = step_into(w, name);
-			if (r < 0)
-				return r;
-		}
+	if (here < 0)
+		return here;
+	if (strcmp(name, ".") == 0)
+		return 0;
+	if (strcmp(name, "..") == 0) {
+		if (w->depth > 0)
+			walk_drop(w);
+		return 0;
 	}
+	fd = openat(here, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT && w->dir_mode >= 0) {
+		r = walk_mkdir(w, here, name);
+		if (r < 0)
+			return r;
+		fd = openat(here, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	}
+	if (fd >= 0) {
+		walk_enter(w, fd, name);
+		return 0;
+	}
+	if (errno != ENOTDIR)
+		return -errno;
+	r = walk_link(w, here, name);
+	return r == 0 ? -ENOTDIR : r < 0 ? r : 0;
 }
 
-int root_walk(int rootfd, const char *path, int flags, mode_t mode)
+/* Takes the next component off the path, into name. Returns 1 when it is the last one with nothing
+ * behind it, 0 when more follows (a slash counts: "a/" means a directory), -errno; *name is "" at
+ * the end. */
+static int walk_next(struct walk *w, char name[NAME_MAX + 1])
 {
-	struct walk w = {0};
-	int root = openat(rootfd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC), r;
+	size_t len;
 
-	if (root < 0)
-		return -errno;
-	push(&w, root);
-	w.rest = xstrdup(path);
-	r = walk(&w, flags, mode);
-	pop_to(&w, 0);
-	free(w.dirs);
-	free(w.rest);
+	while (*w->pos == '/')
+		w->pos++;
+	len = strcspn(w->pos, "/");
+	if (len > NAME_MAX)
+		return -ENAMETOOLONG;
+	memcpy(name, w->pos, len);
+	name[len] = '\0';
+	w->pos += len;
+	return *w->pos == '\0';
+}
+
+/* Opens the last component. Returns the descriptor, -errno, or -EXDEV when it was a link, whose
+ * target is now the rest of the path. */
+static int walk_open_last(struct walk *w, const char *name, int flags, mode_t mode)
+{
+	int here = walk_here(w), fd, r;
+	bool follow = !(flags & O_NOFOLLOW);
+
+	if (here < 0)
+		return here;
+	if (strcmp(name, "..") == 0) {
+		if (w->depth > 0)
+			walk_drop(w);
+		here = walk_here(w);
+		if (here < 0)
+			return here;
+		name = ".";
+	}
+	if (!*name || strcmp(name, ".") == 0) {
+		fd = openat(here, ".", flags | O_CLOEXEC, mode);
+		return fd < 0 ? -errno : fd;
+	}
+	/* O_PATH | O_NOFOLLOW succeeds on the link itself: look first */
+	if (follow && (flags & O_PATH)) {
+		r = walk_link(w, here, name);
+		if (r != 0)
+			return r < 0 ? r : -EXDEV;
+	}
+	fd = openat(here, name, flags | O_NOFOLLOW | O_CLOEXEC, mode);
+	if (fd >= 0)
+		return fd;
+	r = -errno;
+	/* how the kernel refuses a link: ENOTDIR with O_DIRECTORY, else ELOOP */
+	if (follow && (r == -ELOOP || r == -ENOTDIR)) {
+		int link = walk_link(w, here, name);
+
+		if (link != 0)
+			return link < 0 ? link : -EXDEV;
+	}
 	return r;
+}
+
+int root_walk(int rootfd, const char *path, int flags, mode_t mode, int dir_mode)
+{
+	_cleanup_walk_ struct walk w = {.rootfd = rootfd, .dir_mode = dir_mode};
+	char name[NAME_MAX + 1];
+	int last, r;
+
+	if (strlen(path) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	w.todo = w.pos = xstrdup(path);
+	for (;;) {
+		last = walk_next(&w, name);
+		if (last < 0)
+			return last;
+		if (last) {
+			r = walk_open_last(&w, name, flags, mode);
+			if (r != -EXDEV)
+				return r;
+			continue;
+		}
+		/* "a/" cannot be made as a file */
+		if ((flags & O_CREAT) && dir_mode < 0 && w.pos[strspn(w.pos, "/")] == '\0')
+			return -EISDIR;
+		r = walk_step(&w, name);
+		if (r < 0)
+			return r;
+	}
 }

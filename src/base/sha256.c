@@ -10,8 +10,8 @@ struct sha256 {
 	EVP_MD_CTX *ctx;
 };
 
-/* libcrypto fails here only for want of memory or a broken configuration; a digest that is not one must
- * never be compared. */
+/* libcrypto fails here only for want of memory or a broken configuration; a digest that is not one
+ * must never be compared. */
 static void sha256_must(int ok)
 {
 	if (ok)

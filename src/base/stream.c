@@ -7,11 +7,11 @@
 #include <pthread.h>
 #include <unistd.h>
 
-/* Theory of operation. The lock guards the fields, never the I/O: the writer writes above the watermark
- * and only then moves it, the reader reads below the watermark it saw. A restart breaks that promise:
- * what lay below the watermark is truncated and written anew. So the restart counts up `generation`
- * before it touches the file, and the reader looks at it again after each pread: bytes read while it
- * changed are dropped and the reader is told -ESTALE. */
+/* Theory of operation. The lock guards the fields, never the I/O: the writer writes above the
+ * watermark and only then moves it, the reader reads below the watermark it saw. A restart breaks
+ * that promise: what lay below the watermark is truncated and written anew. So the restart counts
+ * up `generation` before it touches the file, and the reader looks at it again after each pread:
+ * bytes read while it changed are dropped and the reader is told -ESTALE. */
 struct stream {
 	int fd; /* borrowed */
 	pthread_mutex_t lock;

@@ -5,7 +5,8 @@
 
 #define XATTR_PATH_SIZE 32
 
-/* /proc/self/fd/N leads to the very file, a symlink itself included, without following it further. */
+/* /proc/self/fd/N leads to the very file, a symlink itself included, without following it further.
+ */
 static const char *xattr_path(int fd, char out[XATTR_PATH_SIZE])
 {
 	snprintf(out, XATTR_PATH_SIZE, "/proc/self/fd/%d", fd);
