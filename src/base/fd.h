@@ -45,8 +45,9 @@ int fd_read_file(int dirfd, const char *path, size_t max, char **ret_text, size_
 /* Reads from an open descriptor to its end, at most max bytes (-EFBIG beyond). As above. */
 int fd_slurp(int fd, size_t max, char **ret_text, size_t *ret_len, struct err *err);
 
-/* Publishes a file atomically: temporary name in dirfd, write, fsync, rename over `name`, fsync of
- * dirfd. A failure leaves the old file and nothing else. mode is exact (umask not applied). */
+/* Publishes a file atomically: a temporary name beside it (".tmp-" and 16 hex digits), write, fsync,
+ * rename over `name`, fsync of the directory. A failure leaves the old file and nothing else. mode is
+ * exact (umask not applied). */
 int fd_write_file_atomic(int dirfd, const char *name, const void *buf, size_t len, mode_t mode,
 			 struct err *err);
 
@@ -54,7 +55,8 @@ int fd_write_file_atomic(int dirfd, const char *name, const void *buf, size_t le
 int fd_mkdir_p(int dirfd, const char *path, mode_t mode, struct err *err);
 
 /* mkdir (when missing) and open of one directory that must belong to the caller and have no bits for
- * others: mode 0700 is set on a new one, and repaired, with -EPERM when it belongs to somebody else.
+ * others: mode 0700 is set on a new one, and repaired, with -EPERM when it belongs to somebody else or
+ * its file system keeps no modes. A symlink is refused: the mode of what it leads to is not ours to set.
  * Returns the O_RDONLY|O_DIRECTORY descriptor. */
 int fd_open_private_dir(int dirfd, const char *name, struct err *err);
 

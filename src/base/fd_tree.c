@@ -325,25 +325,6 @@ int fd_mkdir_p(int dirfd, const char *path, mode_t mode, struct err *err)
 	return 0;
 }
 
-/* Opens `name` O_PATH: the directory itself, or what the caller's own symlink leads to (a store
- * moved to another disk). Somebody else's symlink is refused. */
-static int private_open_path(int dirfd, const char *name)
-{
-	int fd = openat(dirfd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	struct stat st;
-
-	if (fd >= 0 || errno != ENOTDIR)
-		return fd < 0 ? -errno : fd;
-	if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	if (!S_ISLNK(st.st_mode))
-		return -ENOTDIR;
-	if (st.st_uid != geteuid())
-		return -ELOOP;
-	fd = openat(dirfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
 int fd_open_private_dir(int dirfd, const char *name, struct err *err)
 {
 	_cleanup_fd_ int path_fd = -1;
@@ -353,10 +334,9 @@ int fd_open_private_dir(int dirfd, const char *name, struct err *err)
 
 	if (mkdirat(dirfd, name, 0700) < 0 && errno != EEXIST)
 		return err_sys(err, errno, "cannot make the directory '%s'", name);
-	path_fd = private_open_path(dirfd, name);
-	if (path_fd < 0)
-		return err_sys(err, -path_fd, "cannot open the directory '%s'", name);
-	if (fstat(path_fd, &st) < 0)
+	/* O_PATH: one with mode 0 is repaired, too */
+	path_fd = openat(dirfd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (path_fd < 0 || fstat(path_fd, &st) < 0)
 		return err_sys(err, errno, "cannot open the directory '%s'", name);
 	if (st.st_uid != geteuid())
 		return err_set(err, EPERM, "directory '%s' belongs to user %u, not to you", name,

@@ -16,15 +16,17 @@
 /* Opens path (absolute and relative mean the same) below rootfd. flags and mode as open(2); O_CLOEXEC is
  * added; with O_NOFOLLOW a final symlink is not followed (O_PATH gives the link itself). O_CREAT works:
  * a final dangling symlink is resolved inside the root or refused with -ELOOP, never outside.
- * Returns the descriptor or -errno. */
+ * Returns the descriptor or -errno; a link of procfs that leads outside (/proc/self/root) is -ELOOP. */
 int root_open(int rootfd, const char *path, int flags, mode_t mode);
 
 /* Opens the parent directory of path (O_PATH | O_DIRECTORY) and points *ret_name at the last component
- * inside `path`. The root itself ("/", "", ".") is -EINVAL; a last component ".." is -EINVAL. */
+ * inside `path`. The root itself ("/", "", ".") is -EINVAL; so are a last component "." or ".." and a
+ * slash at the end (as a name, "link/" would be followed). */
 int root_open_parent(int rootfd, const char *path, const char **ret_name);
 
-/* mkdir -p below the root, through its symlinks, without leaving it. New directories get mode. Returns
- * an O_PATH | O_DIRECTORY descriptor of the last one or -errno (-ENOTDIR: a component is no directory). */
+/* mkdir -p below the root, through its symlinks, without leaving it. New directories get exactly mode;
+ * those a dangling symlink leads to are made, too. Returns an O_PATH | O_DIRECTORY descriptor of the last
+ * one or -errno (-ENOTDIR: a component is no directory). */
 int root_mkdir_p(int rootfd, const char *path, mode_t mode);
 
 /* Makes an empty regular file at path when nothing is there, parents included; -EISDIR for a directory.
