@@ -68,19 +68,26 @@ static json_t *member(json_t *config, const char *key, json_t *empty)
 	return empty;
 }
 
-static json_t *shell_form(const struct change *c)
+static int shell_form(const struct change *c, json_t **ret)
 {
-	json_t *shell = json_object_get(c->config, "Shell");
-	json_t *argv = json_array();
+	json_t *shell = json_object_get(c->config, "Shell"), *argv;
+	const json_t *item;
+	size_t i;
 
-	if (json_is_array(shell) && json_array_size(shell) > 0) {
+	json_array_foreach (shell, i, item)
+		if (!json_is_string(item))
+			return err_set(c->err, EINVAL,
+				       "the config's Shell is not a list of strings");
+	argv = json_array();
+	if (json_array_size(shell) > 0) {
 		json_array_extend(argv, shell);
 	} else {
 		json_array_append_new(argv, json_string("/bin/sh"));
 		json_array_append_new(argv, json_string("-c"));
 	}
 	json_array_append_new(argv, json_string(c->rest));
-	return argv;
+	*ret = argv;
+	return 0;
 }
 
 /* CMD and ENTRYPOINT. */
@@ -90,10 +97,10 @@ static int change_argv(struct change *c)
 	json_t *argv;
 	int r = json_form(c, &argv);
 
+	if (r == 0)
+		r = shell_form(c, &argv);
 	if (r < 0)
 		return r;
-	if (r == 0)
-		argv = shell_form(c);
 	if (json_array_size(argv) == 0) {
 		json_decref(argv);
 		json_object_del(c->config, key);

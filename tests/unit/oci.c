@@ -255,7 +255,7 @@ START_TEST(descriptors_refused)
 		{"{\"mediaType\":\"\"}", EINVAL, "mediaType"},
 		{"{\"mediaType\":\"a/b\"}", EINVAL, "digest"},
 		{"{\"mediaType\":\"a/b\",\"digest\":\"md5:x\"}", EINVAL, "unsupported algorithm"},
-		{HEAD "}", EINVAL, "it: 'size' is missing"},
+		{HEAD "}", EINVAL, "it " DIGEST_A ": 'size' is missing"},
 		{HEAD ",\"size\":null}", EINVAL, "'size' is missing"},
 		{HEAD ",\"size\":\"5\"}", EINVAL, "size"},
 		{HEAD ",\"size\":5.0}", EINVAL, "size"},

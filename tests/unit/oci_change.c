@@ -198,6 +198,26 @@ START_TEST(lengths)
 }
 END_TEST
 
+/* A hostile config's Shell must not put other things than strings into Cmd. */
+START_TEST(shells)
+{
+	json_t *wrong = document("{\"Shell\":[\"/bin/sh\",1]}"), *copy = json_deep_copy(wrong);
+	json_t *text = document("{\"Shell\":\"/bin/sh\"}");
+	struct err err = ERR_INIT;
+
+	assert_error(image_config_change(wrong, "CMD x", &err), &err, EINVAL,
+		     "Shell is not a list");
+	ck_assert(json_equal(wrong, copy));
+	ck_assert_int_eq(image_config_change(wrong, "CMD [\"x\"]", &err), 0);
+	ck_assert_int_eq(image_config_change(text, "CMD x", &err), 0);
+	ck_assert_uint_eq(json_array_size(json_object_get(json_object_get(text, "config"), "Cmd")),
+			  3);
+	json_decref(wrong);
+	json_decref(copy);
+	json_decref(text);
+}
+END_TEST
+
 START_TEST(config_is_made_when_missing)
 {
 	static const char *const docs[] = {"{}", "{\"config\":null}"};
@@ -220,6 +240,7 @@ TCase *oci_change_tests(void)
 	tcase_add_loop_test(t, changes, 0, (int)ARRAY_SIZE(accepted));
 	tcase_add_loop_test(t, refusals_leave_the_config, 0, (int)ARRAY_SIZE(refused));
 	tcase_add_test(t, lengths);
+	tcase_add_test(t, shells);
 	tcase_add_test(t, config_is_made_when_missing);
 	return t;
 }
