@@ -34,7 +34,6 @@
 #include "store/lock.h"
 
 #define ID_TRIES 8
-#define NAME_TRIES 100
 /* Of the command line, for people; the rest is cut, so that config.json stays within
  * LIMIT_STATE_SIZE. */
 #define ARGV_KEPT (64 * LIMIT_KIB)
@@ -71,48 +70,34 @@ static int make_directory(struct store *s, struct container_state *c, struct err
 		       s->path);
 }
 
+static int name_is_taken(const char *name, const char *owner, struct err *err)
+{
+	return err_set(err, EEXIST,
+		       "the name '%s' is taken by container %.12s; remove that one (strake rm %s) "
+		       "or choose "
+		       "another name",
+		       name, owner, name);
+}
+
 static int reserve_name(struct store *s, const char *id, const char *name, struct err *err)
 {
 	char owner[65];
-	int r = state_name_link(s, name, id, err);
+	int r;
 
+	if (state_find_generated(s, name, owner, err) == 1)
+		return name_is_taken(name, owner, err);
+	r = state_name_link(s, name, id, err);
 	if (r != -EEXIST)
 		return r;
 	if (state_name_read(s->containers, name, owner)) {
 		if (faccessat(s->containers, owner, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-			return err_set(err, EEXIST,
-				       "the name '%s' is taken by container %.12s; remove that one "
-				       "(strake rm "
-				       "%s) or choose another name",
-				       name, owner, name);
+			return name_is_taken(name, owner, err);
 		r = state_name_drop(s, name, owner, err);
 		if (r < 0)
 			return r;
 	}
 	r = state_name_link(s, name, id, err);
 	return r == -EEXIST ? err_set(err, EEXIST, "the name '%s' was taken just now", name) : r;
-}
-
-static int generate_name(struct store *s, struct container_state *c, struct err *err)
-{
-	unsigned int random;
-
-	for (unsigned int attempt = 0; attempt < NAME_TRIES; attempt++) {
-		_cleanup_free_ char *name = NULL;
-		int r;
-
-		if (getrandom(&random, sizeof(random), 0) != (ssize_t)sizeof(random))
-			return err_sys(err, errno, "cannot get random bytes");
-		name = state_name_make(random, attempt);
-		r = state_name_link(s, name, c->id, err);
-		if (r == -EEXIST)
-			continue;
-		if (r == 0)
-			c->name = steal_ptr(&name);
-		return r;
-	}
-	return err_set(err, EEXIST,
-		       "cannot find a free name for the container; give one with --name");
 }
 
 static int open_and_name(struct store *s, struct container_state *c, int *ret_dir, struct err *err)
@@ -123,7 +108,9 @@ static int open_and_name(struct store *s, struct container_state *c, int *ret_di
 
 	if (dir < 0)
 		return err_sys(err, errno, "cannot open the directory of container %.12s", c->id);
-	r = c->name ? reserve_name(s, c->id, c->name, err) : generate_name(s, c, err);
+	r = c->name ? reserve_name(s, c->id, c->name, err) : 0;
+	if (r == 0 && !c->name)
+		c->name = state_name_make(c->id);
 	if (r == 0)
 		*ret_dir = steal_fd(&dir);
 	return r;

@@ -16,8 +16,12 @@
 bool state_is_id(const char *text);
 /* Docker's rule for names: [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most 128. */
 bool state_name_is_valid(const char *name);
-/* "adjective_noun" from random bytes; attempt > 9: with a number behind. malloced. */
-char *state_name_make(unsigned int random, unsigned int attempt);
+/* The name of a container that was given none: "adjective_noun_" and the first six digits of its
+ * id. Made from the id alone it needs no reservation, and so no files beside the container's.
+ * malloced. */
+char *state_name_make(const char *id);
+/* Whether that is the name of a container that was given none; prefix: the digits in it. */
+bool state_name_is_generated(const char *name, char prefix[7]);
 
 /* Reads a JSON object of the container's directory. -ENOENT without a message of its own when it is
  * missing. */
@@ -25,6 +29,8 @@ int state_read_json(int dir, const char *file, json_t **ret, struct err *err);
 /* Fills everything from config.json, state.json and the lock. c must be empty; released on failure.
  */
 int state_load(int containers, const char *id, struct container_state *c, struct err *err);
+/* Finds the container of a generated name. 1: id is its; 0: there is none; or -errno. */
+int state_find_generated(struct store *s, const char *name, char id[65], struct err *err);
 /* Whether somebody holds the lock on config.json (dir: the container's). -ENOENT: there is none. */
 int state_is_locked(int dir, struct err *err);
 

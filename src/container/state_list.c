@@ -230,16 +230,41 @@ static int find_prefix(struct store *s, const char *prefix, char id[65], struct 
 	return found;
 }
 
+int state_find_generated(struct store *s, const char *name, char id[65], struct err *err)
+{
+	_cleanup_free_ char *made = NULL;
+	char prefix[7];
+	int r;
+
+	if (!state_name_is_generated(name, prefix))
+		return 0;
+	/* Two with the same 24 bits: neither is found by this name, but by more of the id. */
+	r = find_prefix(s, prefix, id, err);
+	if (r != 1)
+		return r < 0 ? r : 0;
+	made = state_name_make(id);
+	return str_eq(made, name);
+}
+
+/* 1: id is the container's, 0: there is none, 2: there are several; or -errno. */
+static int find_id(struct store *s, const char *name_or_id, char id[65], struct err *err)
+{
+	int r;
+
+	if (state_name_read(s->containers, name_or_id, id))
+		return 1;
+	r = state_find_generated(s, name_or_id, id, err);
+	return r != 0 ? r : find_prefix(s, name_or_id, id, err);
+}
+
 int container_find(struct store *s, const char *name_or_id, struct container_state *ret,
 		   struct err *err)
 {
 	struct err why = ERR_INIT;
 	char id[65];
-	int r = 1;
+	int r = find_id(s, name_or_id, id, err);
 
 	*ret = (struct container_state){0};
-	if (!state_name_read(s->containers, name_or_id, id))
-		r = find_prefix(s, name_or_id, id, err);
 	if (r < 0)
 		return r;
 	if (r > 1)

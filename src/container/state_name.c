@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,14 +36,28 @@ static const char *const nouns[] = {
 	"sloop",   "spar",     "stern",	   "tiller",  "trawler",  "wherry",   "yacht",	 "yawl",
 };
 
-char *state_name_make(unsigned int random, unsigned int attempt)
+/* Four hex digits as a number. */
+static unsigned int digits(const char *hex)
 {
-	const char *adjective = adjectives[random % ARRAY_SIZE(adjectives)];
-	const char *noun = nouns[(random >> 8) % ARRAY_SIZE(nouns)];
+	char text[5] = {hex[0], hex[1], hex[2], hex[3], '\0'};
 
-	if (attempt < 10)
-		return xasprintf("%s_%s", adjective, noun);
-	return xasprintf("%s_%s%u", adjective, noun, random >> 16);
+	return (unsigned int)strtoul(text, NULL, 16);
+}
+
+char *state_name_make(const char *id)
+{
+	return xasprintf("%s_%s_%.6s", adjectives[digits(id + 6) % ARRAY_SIZE(adjectives)],
+			 nouns[digits(id + 10) % ARRAY_SIZE(nouns)], id);
+}
+
+bool state_name_is_generated(const char *name, char prefix[7])
+{
+	const char *last = strrchr(name, '_');
+
+	if (!last || strspn(last + 1, "0123456789abcdef") != 6 || last[7] != '\0')
+		return false;
+	memcpy(prefix, last + 1, 7);
+	return true;
 }
 
 bool state_name_is_valid(const char *name)

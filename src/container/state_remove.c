@@ -44,24 +44,30 @@ static int remove_directory(struct store *s, const char *id, struct err *err)
 	return remove_tree(s, gone, err);
 }
 
+/* A name that was made from the id reserved nothing. The name goes although some file would not:
+ * the rest is garbage, not a container. */
+static int give_name_back(struct store *s, const struct container_state *c, struct err *err)
+{
+	_cleanup_free_ char *made = state_name_make(c->id);
+
+	return !c->name || str_eq(c->name, made) ? 0 : state_name_drop(s, c->name, c->id, err);
+}
+
 int container_remove(struct store *s, const struct container_state *c, struct err *err)
 {
 	_cleanup_fd_ int dir =
 		openat(s->containers, c->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct err ignored = ERR_INIT;
-	int r;
+	int r, dropped;
 
 	if (dir >= 0 && state_is_locked(dir, &ignored) == 1)
 		return err_set(err, EBUSY, "container '%s' is running; end it first",
 			       c->name ? c->name : c->id);
 	r = remove_directory(s, c->id, err);
-	/* The name goes although some file would not: the rest is garbage, not a container. */
-	if (c->name) {
-		const int dropped = state_name_drop(s, c->name, c->id, r < 0 ? NULL : err);
-
-		r = r < 0 ? r : dropped;
-	}
-	return r < 0 ? err_prefix(err, "container '%s'", c->name ? c->name : c->id) : 0;
+	dropped = give_name_back(s, c, r < 0 ? &ignored : err);
+	if (r < 0 || dropped < 0)
+		err_prefix(err, "container '%s'", c->name ? c->name : c->id);
+	return r < 0 ? r : dropped;
 }
 
 static bool lacks_config(struct store *s, const char *id)

@@ -215,14 +215,45 @@ START_TEST(names)
 }
 END_TEST
 
+/* A container without a name has one that is found, reserves nothing, and cannot be taken. */
 START_TEST(generated_names)
 {
-	for (unsigned int i = 0; i < 4096; i++) {
-		_cleanup_free_ char *name = state_name_make(i * 2654435761U, i % 20);
+	struct err err = ERR_INIT;
+	struct container_state found, again = example(NULL);
+	int dir, lock, dir2;
+	struct container_state c = make(NULL, &dir, &lock);
+	char prefix[7];
 
-		ck_assert(state_name_is_valid(name));
-		ck_assert_ptr_nonnull(strchr(name, '_'));
-	}
+	ck_assert(state_name_is_valid(c.name));
+	ck_assert(state_name_is_generated(c.name, prefix));
+	ck_assert_int_eq(strncmp(prefix, c.id, 6), 0);
+	ck_assert_uint_eq(count(store.containers), 1);
+	container_ok(container_find(&store, c.name, &found, &err), &err);
+	ck_assert_str_eq(found.id, c.id);
+	ck_assert_str_eq(found.name, c.name);
+	container_state_release(&found);
+	again.name = xstrdup(c.name);
+	ck_assert_int_eq(container_state_create(&store, &again, &dir2, &err), -EEXIST);
+	ck_assert_ptr_nonnull(strstr(err.msg, c.name));
+	/* the same digits do not make it the same name */
+	again.name[0] = again.name[0] == 'x' ? 'y' : 'x';
+	ck_assert_int_eq(container_find(&store, again.name, &found, &err), -ENOENT);
+	container_ok(container_state_create(&store, &again, &dir2, &err), &err);
+	container_ok(container_remove(&store, &again, &err), &err);
+	ck_assert_uint_eq(count(store.containers), 1);
+	close(lock);
+	close(dir);
+	close(dir2);
+	container_ok(container_remove(&store, &c, &err), &err);
+	ck_assert_int_eq(container_find(&store, c.name, &found, &err), -ENOENT);
+	container_state_release(&c);
+	container_state_release(&again);
+
+	ck_assert(!state_name_is_generated("able_keel", prefix));
+	ck_assert(!state_name_is_generated("able_keel_12345", prefix));
+	ck_assert(!state_name_is_generated("able_keel_1234567", prefix));
+	ck_assert(!state_name_is_generated("able_keel_12345g", prefix));
+	ck_assert(!state_name_is_generated("", prefix));
 }
 END_TEST
 
