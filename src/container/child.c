@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "container/entry.h"
 
 static int (*const operations[OP_KINDS])(struct child *, const struct op *, struct err *) = {
 	[OP_ROOTFS] = op_rootfs,
@@ -91,6 +92,10 @@ static int carry_out(struct child *c, struct err *err)
 {
 	int ret = shed_inheritance(c, err);
 
+	if (ret == 0 && c->entry_fd < 0) {
+		c->entry_fd = entry_clone(err);
+		ret = c->entry_fd < 0 ? c->entry_fd : 0;
+	}
 	for (size_t i = 0; ret == 0 && i < c->plan->n_ops; i++) {
 		const struct op *op = &c->plan->ops[i];
 

@@ -11,7 +11,7 @@ struct child {
 	int root_fd;	  /* O_PATH: the new root; after OP_PIVOT it is "/" */
 	int socket;	  /* to the parent: "go" comes in, the terminal's master goes out */
 	int error_fd;	  /* one struct err, or end of file when the command runs */
-	int entry_fd;	  /* the sealed strake-entry */
+	int entry_fd;	  /* the sealed strake-entry; -1 until the child has cloned one */
 	int host_root_fd; /* O_PATH: the host's root, for sources; -1 after the pivot */
 	char **env;	  /* the plan's, with HOME added once the user is known (owned) */
 	bool root_user;	  /* the command runs with id 0 */

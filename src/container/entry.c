@@ -75,8 +75,11 @@ int entry_open(struct err *err)
 	if (!S_ISREG(st.st_mode) || st.st_size <= 0 || st.st_size > ENTRY_SIZE_MAX)
 		return err_set(err, ENOEXEC, "'%s' is not the program it should be", path);
 	memory = make_memory_file();
+	if (memory < 0 && (errno == EACCES || errno == EPERM || errno == ENOSYS))
+		return err_set(err, ENOTSUP,
+			       "no memory file can be executed here (vm.memfd_noexec)");
 	if (memory < 0)
-		return err_sys(err, errno, "cannot make an executable memory file");
+		return err_sys(err, errno, "cannot make a memory file");
 	r = copy_program(memory, file, st.st_size);
 	if (r < 0)
 		return err_sys(err, -r, "cannot copy '%s' to memory", path);

@@ -5,8 +5,8 @@
 #include "base/err.h"
 
 /* A sealed memory file with the program, for execveat(fd, "", argv, envp, AT_EMPTY_PATH). Returns
- * the descriptor (O_CLOEXEC), or -errno: -EACCES where the system forbids to execute memory files
- * (vm.memfd_noexec=2); entry_clone() helps then. */
+ * the descriptor (O_CLOEXEC), or -errno: -ENOTSUP where the system forbids to execute memory files
+ * (vm.memfd_noexec=2, a seccomp filter); entry_clone() helps then. */
 int entry_open(struct err *err);
 
 /* The same from a read-only detached clone of the mount the program is on. Called in the

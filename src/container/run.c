@@ -67,6 +67,11 @@ static int channel_open(struct channel *ch, struct err *err)
 	ch->error_read = pipes[0];
 	ch->error_write = pipes[1];
 	ch->entry = entry_open(err);
+	if (ch->entry == -ENOTSUP) { /* the child has another way */
+		ch->entry = -1;
+		*err = (struct err)ERR_INIT;
+		return 0;
+	}
 	return ch->entry < 0 ? ch->entry : 0;
 }
 

@@ -6,6 +6,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +18,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "container/entry.h"
+#include "ns/enter.h"
 
 static void use_build(void)
 {
@@ -284,6 +286,57 @@ START_TEST(not_installed)
 }
 END_TEST
 
+/* In a pid namespace where memory files cannot be executed: a clone of the mount can, and cannot be
+ * written. */
+static int without_memory_files(void *ctx, struct err *err)
+{
+	char first[] = "strake-entry", number[] = "77", shell[] = "/bin/sh", option[] = "-c",
+	     script[] = "exit 33";
+	char *argv[] = {first, number, shell, shell, option, script, NULL};
+	_cleanup_fd_ int fd = open("/proc/sys/vm/memfd_noexec", O_WRONLY | O_CLOEXEC);
+	_cleanup_fd_ int entry = -1;
+	struct err why = ERR_INIT;
+	char path[64];
+	int status;
+	pid_t pid;
+
+	if (fd < 0 || write(fd, "2", 1) != 1)
+		return err_sys(err, ENOTSUP, "cannot set vm.memfd_noexec");
+	if (entry_open(&why) != -ENOTSUP || !strstr(why.msg, "memfd_noexec"))
+		return err_set(err, EPROTO, "entry_open: %s", why.msg);
+	entry = entry_clone(err);
+	if (entry < 0)
+		return entry;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", entry);
+	if (open(path, O_WRONLY | O_CLOEXEC) >= 0 || errno != EROFS)
+		return err_sys(err, EPROTO, "the clone can be written");
+	pid = fork();
+	if (pid == 0) {
+		if (dup2(STDERR_FILENO, 77) == 77)
+			syscall(SYS_execveat, entry, "", argv, environ, AT_EMPTY_PATH);
+		_exit(99);
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 33)
+		return err_set(err, EPROTO, "the clone does not run: %d", status);
+	return *(int *)ctx = 0;
+}
+
+START_TEST(no_memory_file)
+{
+	struct err err = ERR_INIT;
+	struct identity id;
+	int ctx, r;
+
+	container_ok(identity_choose(USERNS_SINGLE, &id, &err), &err);
+	r = ns_run(&id, CLONE_NEWNS | CLONE_NEWPID, without_memory_files, &ctx, &err);
+	if (r == -ENOTSUP) {
+		printf("skipped: %s (Linux 6.3 has it)\n", err.msg);
+		return;
+	}
+	container_ok(r, &err);
+}
+END_TEST
+
 TCase *container_case_entry(void)
 {
 	TCase *c = tcase_create("entry");
@@ -299,5 +352,6 @@ TCase *container_case_entry(void)
 	tcase_add_test(c, misused);
 	tcase_add_test(c, memory_file);
 	tcase_add_test(c, not_installed);
+	tcase_add_test(c, no_memory_file);
 	return c;
 }
