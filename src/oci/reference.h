@@ -28,7 +28,8 @@ char *reference_text(const struct reference *ref);
 /* The name images carry in the store: "domain/path:tag", or "domain/path@digest" without a tag. malloced. */
 char *reference_store_name(const struct reference *ref);
 /* The same name in the domain "localhost", where `import` and `build` put names without a domain.
- * A docker.io "library/" that normalisation added is taken away again. */
+ * A docker.io "library/" that normalisation added is taken away again. Only for such names: one of 255
+ * bytes in a domain shorter than "localhost" would grow too long to be parsed again. */
 void reference_to_localhost(const struct reference *ref, struct reference *ret);
 /* What to ask the registry for: the digest when set, else the tag. */
 const char *reference_selector(const struct reference *ref);

@@ -242,7 +242,7 @@ START_TEST(too_large_or_too_deep)
 	assert_error(image_config_parse(text, len, &c, &err), &err, EFBIG, "image config");
 	memset(text, '[', len);
 	memcpy(text, "{\"x\":", 5);
-	assert_error(image_config_parse(text, 100000, &c, &err), &err, EINVAL, "nested");
+	assert_error(image_config_parse(text, 100000, &c, &err), &err, EINVAL, "64 levels");
 	free(text);
 }
 END_TEST
