@@ -74,10 +74,6 @@ int scratch_publish_layer(struct store *s, struct scratch *scratch, const struct
 {
 	const char *name = layer_name(diff_id);
 
-	/* A layer is tens of thousands of files: one syncfs costs a fraction of as many fsyncs, and
-	 * without it a power failure would leave a layer of empty files under its final name. */
-	if (syncfs(scratch->fd) < 0)
-		return err_sys(err, errno, "cannot write the layer %s to disk", diff_id->text);
 	if (renameat(s->scratch, scratch->name, s->layers, name) < 0) {
 		if (errno != EEXIST && errno != ENOTEMPTY)
 			return err_sys(err, errno, "cannot publish the layer %s", diff_id->text);
