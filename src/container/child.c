@@ -14,6 +14,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "container/entry.h"
+#include "ns/diagnose.h"
 
 static int (*const operations[OP_KINDS])(struct child *, const struct op *, struct err *) = {
 	[OP_ROOTFS] = op_rootfs,
@@ -77,8 +78,13 @@ static int shed_inheritance(const struct child *c, struct err *err)
 	/* Until the command runs this is the host's program: nothing may look into it. */
 	if (prctl(PR_SET_DUMPABLE, 0) < 0)
 		return err_sys(err, errno, "PR_SET_DUMPABLE");
-	if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0)
-		return err_sys(err, errno, "cannot cut mount propagation");
+	if (mount(NULL, "/", NULL, MS_SLAVE | MS_REC, NULL) < 0) {
+		const int code = errno;
+
+		/* AppArmor on Ubuntu grants the namespaces and then no right in them. */
+		err_sys(err, code, "cannot cut mount propagation");
+		return diagnose_userns(code, err);
+	}
 	if (!own_stdin) {
 		_cleanup_fd_ int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 

@@ -1,8 +1,11 @@
 /* identity: who the caller is inside the user namespace, and the id maps that make it so.
  *
- * range:  my id is 0 (or, with keep-id, itself) and the ids that /etc/subuid and /etc/subgid give
- * me fill the rest; newuidmap and newgidmap write the maps. single: only my own id is mapped, to 0
- * (or to itself). Needs nothing from the administrator.
+ * range: my id is 0 (or, with keep-id, itself) and the ids that /etc/subuid and /etc/subgid give me
+ * fill the rest; newuidmap and newgidmap write the maps.
+ *
+ * single: only my own id is mapped, to 0 (or to itself). Needs nothing from the administrator.
+ *
+ * Root with CAP_SETUID and CAP_SETGID writes the same maps without the two programs.
  */
 #ifndef STRAKE_NS_IDENTITY_H
 #define STRAKE_NS_IDENTITY_H
@@ -45,8 +48,9 @@ int userns_mode_parse(const char *text, enum userns_mode *ret, struct err *err);
  * the first 65536 subordinate ones. */
 int identity_choose(enum userns_mode mode, struct identity *ret, struct err *err);
 
-/* Parses /etc/subuid-like text for a user: adds the ranges (inside filled in order from
- * first_inside) up to max ids. Pure. Returns the number of ids found. */
+/* Parses /etc/subuid-like text for a user: adds to *ret the ranges (inside filled in order from
+ * first_inside) up to max ids, less what *ret has already. Pure. Returns the number of ids added.
+ */
 uint64_t subid_parse(const char *text, const char *user, uid_t uid, uint32_t first_inside,
 		     uint64_t max, struct idmap *ret);
 
@@ -54,7 +58,8 @@ uint64_t subid_parse(const char *text, const char *user, uid_t uid, uint32_t fir
 bool idmap_has(const struct idmap *map, uint32_t inside);
 
 /* Writes the maps of a process that has just entered its new user namespace and waits; called by
- * the parent, outside. range: newuidmap and newgidmap run at the same time. */
+ * the parent, outside. The process must still be dumpable, or its /proc files are root's. range:
+ * newuidmap and newgidmap run at the same time; what they complain of is in the message. */
 int identity_apply(const struct identity *id, pid_t pid, struct err *err);
 
 #endif

@@ -27,9 +27,9 @@ int mount_clone_readonly(int fd, const char *what, struct err *err);
 int mount_make_readonly(int fd, const char *target, struct err *err);
 
 /* An overlay whose layers are given as descriptors (O_PATH, of mounts in this mount namespace),
- * topmost first; upper and work -1: read-only. Takes any number (up to the kernel's 500) and any
- * path length. Needs /proc. `data`: further options or NULL ("userxattr" is added). Changes and
- * restores the working directory. */
+ * topmost first; upper and work -1: read-only, of two layers at least. Takes any number (up to the
+ * kernel's 500) and any path length. Needs /proc. `data`: further options or NULL ("userxattr" is
+ * added). Changes and restores the working directory. */
 int mount_overlay(int target_fd, const char *target, const int *lower, unsigned int n_lower,
 		  int upper, int work, const char *data, struct err *err);
 

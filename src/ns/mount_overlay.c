@@ -178,6 +178,9 @@ int mount_overlay(int target_fd, const char *target, const int *lower, unsigned 
 	if (n_lower == 0 || n_lower > OVERLAY_LAYERS_MAX)
 		return err_set(err, EINVAL, "an overlay has 1 to %d layers, not %u",
 			       OVERLAY_LAYERS_MAX, n_lower);
+	if (n_lower == 1 && upper < 0)
+		return err_set(err, EINVAL,
+			       "a read-only overlay has two layers at least; bind a single one");
 	cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (cwd < 0)
 		return err_sys(err, errno, "cannot open the working directory");

@@ -330,7 +330,7 @@ START_TEST(no_memory_file)
 	container_ok(identity_choose(USERNS_SINGLE, &id, &err), &err);
 	r = ns_run(&id, CLONE_NEWNS | CLONE_NEWPID, without_memory_files, &ctx, &err);
 	if (r == -ENOTSUP) {
-		printf("skipped: %s (Linux 6.3 has it)\n", err.msg);
+		printf("skipped: %s (root can, since Linux 6.3)\n", err.msg);
 		return;
 	}
 	container_ok(r, &err);

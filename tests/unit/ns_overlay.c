@@ -185,6 +185,8 @@ static int refuse(void *ctx, struct err *err)
 	work = open("work", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	ns_want(mount_overlay(target, "t", &lower, 0, upper, work, NULL, &why) == -EINVAL);
 	ns_want(strstr(why.msg, "1 to 500 layers, not 0"));
+	ns_want(mount_overlay(target, "t", &lower, 1, -1, -1, NULL, &why) == -EINVAL);
+	ns_want(strstr(why.msg, "two layers at least"));
 	ns_want(mount_overlay(target, "t", &lower, 501, upper, work, NULL, &why) == -EINVAL);
 	ns_want(mount_overlay(target, "t", &lower, 1, upper, work, "nonsense=1", &why) == -EINVAL);
 	ns_want(strstr(why.msg, "cannot mount an overlay of 1 layers on 't'"));
