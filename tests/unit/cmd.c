@@ -4,6 +4,7 @@ int main(void)
 {
 	Suite *suite = suite_create("cmd");
 
+	suite_add_tcase(suite, cmd_main_case());
 	suite_add_tcase(suite, cmd_options_case());
 	suite_add_tcase(suite, cmd_tables_case());
 	suite_add_tcase(suite, cmd_generated_case());

@@ -8,7 +8,6 @@
 #include "base/str.h"
 
 /* Both programs' tables of verbs, as they are. */
-int strake_main(int argc, char **argv);
 int strake_image_main(int argc, char **argv);
 #define main strake_main
 #define verbs verbs_of_strake

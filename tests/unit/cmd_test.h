@@ -11,6 +11,10 @@
 extern const struct command *const all_commands[];
 extern const struct verb *const strake_verbs;
 
+/* main() of src/main.c. */
+int strake_main(int argc, char **argv);
+
+TCase *cmd_main_case(void);
 TCase *cmd_options_case(void);
 TCase *cmd_tables_case(void);
 TCase *cmd_generated_case(void);
