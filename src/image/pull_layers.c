@@ -38,8 +38,9 @@
 #include "store/blob.h"
 #include "store/scratch.h"
 
-#define BUSY_POLL_MS 50	 /* how often a blob that another process fetches is asked for */
-#define INGEST_POLL_MS 2 /* how often a thread at work is looked at */
+#define BUSY_POLL_MS 50 /* how often a blob that another process fetches is asked for */
+#define INGEST_POLL_MAX_MS                                                                         \
+	10 /* how often a thread at work behind a finished download is looked at */
 #define IDLE_POLL_MS 200
 
 enum job_state {
@@ -52,7 +53,8 @@ struct job {
 	const struct descriptor *d;
 	const struct digest *diff_id;
 	enum job_state state;
-	int64_t due_ms; /* JOB_WAITING: when to look again */
+	int64_t due_ms;	   /* JOB_WAITING: when to look again */
+	int64_t loaded_ms; /* JOB_RUNNING: since when the reader has all of it; 0: not yet */
 	struct blob_claim claim;
 	struct scratch scratch;
 	int blob_fd; /* the complete blob, when only the directory is missing */
@@ -134,6 +136,7 @@ static int start_ingest(struct pull_run *run, struct job *job, bool have_dir, st
 	if (r < 0)
 		return r;
 	job->state = JOB_RUNNING;
+	job->loaded_ms = 0;
 	run->running++;
 	return 0;
 }
@@ -323,20 +326,35 @@ static int finish_jobs(struct pull_run *run, struct err *err)
 	return 0;
 }
 
+/* A thread gives no sign when it ends. It is looked at often at first, when it can only be little
+ * behind, and then at intervals that are small beside the time it has taken already. */
+static int64_t ingest_patience(struct job *job, int64_t now)
+{
+	int64_t ms;
+
+	if (job->fetch && registry_fetch_result(job->fetch, NULL) == 0)
+		return IDLE_POLL_MS;
+	if (!job->loaded_ms)
+		job->loaded_ms = now;
+	ms = (now - job->loaded_ms) / 16;
+	return ms < 1 ? 1 : ms > INGEST_POLL_MAX_MS ? INGEST_POLL_MAX_MS : ms;
+}
+
 /* How long nothing can happen that curl does not notice. */
 static int patience(const struct pull_run *run)
 {
 	int64_t now = now_ms(), ms = IDLE_POLL_MS;
 
 	for (size_t i = 0; i < run->n; i++) {
-		const struct job *job = &run->jobs[i];
+		struct job *job = &run->jobs[i];
+		int64_t wait = IDLE_POLL_MS;
 
-		if (job->state == JOB_RUNNING && ms > INGEST_POLL_MS &&
-		    (!job->fetch || registry_fetch_result(job->fetch, NULL) != 0))
-			ms = INGEST_POLL_MS;
-		if (job->state == JOB_WAITING && run->running < LIMIT_PARALLEL_DOWNLOADS &&
-		    job->due_ms - now < ms)
-			ms = job->due_ms > now ? job->due_ms - now : 0;
+		if (job->state == JOB_RUNNING)
+			wait = ingest_patience(job, now);
+		else if (job->state == JOB_WAITING && run->running < LIMIT_PARALLEL_DOWNLOADS)
+			wait = job->due_ms > now ? job->due_ms - now : 0;
+		if (wait < ms)
+			ms = wait;
 	}
 	return (int)ms;
 }
