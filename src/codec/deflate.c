@@ -72,12 +72,14 @@ int deflate_run(struct deflate *d, struct input *in, unsigned char *out, size_t 
 	s->next_out = out;
 	s->avail_out = room;
 	r = isal_inflate(s);
-	input_skip(in, in->avail - s->avail_in);
-	*ret_len = room - s->avail_out;
+	if (r == ISAL_DECOMP_OK && s->avail_in > in->avail)
+		r = ISAL_INVALID_BLOCK;
 	if (r != ISAL_DECOMP_OK) {
 		*ret_reason = isal_reason(r);
 		return -EBADMSG;
 	}
+	input_skip(in, in->avail - s->avail_in);
+	*ret_len = room - s->avail_out;
 	if (s->block_state != ISAL_BLOCK_FINISH)
 		return DEFLATE_MORE;
 	input_unread(in, (size_t)s->read_in_length / 8);

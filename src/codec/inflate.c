@@ -25,6 +25,7 @@ void input_init(struct input *in, inflate_read_fn read, void *ctx)
 	in->avail = 0;
 	in->eof = false;
 	memset(in->space, 0, INPUT_KEEP);
+	memset(in->space + INPUT_KEEP + INPUT_SIZE, 0, INPUT_SLACK);
 }
 
 int input_need(struct input *in, size_t need)

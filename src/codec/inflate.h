@@ -24,8 +24,10 @@ int inflate_new(inflate_read_fn read, void *ctx, struct inflate **ret);
 void inflate_free(struct inflate *z);
 void inflate_freep(struct inflate **z);
 
-/* Up to len uncompressed bytes: the count (short counts are ordinary), 0 at the end. -EBADMSG: corrupt or
- * truncated; inflate_reason() then says what ("gzip: wrong checksum"). Once failed, always failed. */
+/* Up to len uncompressed bytes: the count (short counts are ordinary), 0 at the end. Buffers of 128 KiB
+ * and more are the fastest. -EBADMSG: corrupt or truncated; inflate_reason() then says what ("gzip: wrong
+ * checksum"; "" when it was not the data that failed). Zero bytes behind the last gzip member are
+ * tolerated, anything else behind the end is corrupt. Once failed, always failed. */
 ssize_t inflate_read(struct inflate *z, void *buf, size_t len);
 const char *inflate_reason(const struct inflate *z);
 /* Known after the first inflate_read(). */

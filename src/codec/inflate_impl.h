@@ -8,7 +8,8 @@
 #include "codec/inflate.h"
 
 #define INPUT_SIZE (64 * 1024)
-#define INPUT_KEEP 8 /* consumed bytes that input_unread() can give back */
+#define INPUT_KEEP 8   /* consumed bytes that input_unread() can give back */
+#define INPUT_SLACK 64 /* behind the window, for decoders that load whole words */
 
 /* The compressed side: a window over the stream that keeps the last INPUT_KEEP consumed bytes in
  * front of `next`, across refills too. */
@@ -18,7 +19,7 @@ struct input {
 	unsigned char *next; /* into space, at least INPUT_KEEP behind its start */
 	size_t avail;
 	bool eof;
-	unsigned char space[INPUT_KEEP + INPUT_SIZE];
+	unsigned char space[INPUT_KEEP + INPUT_SIZE + INPUT_SLACK];
 };
 
 void input_init(struct input *in, inflate_read_fn read, void *ctx);

@@ -417,7 +417,7 @@ static int apply(struct change *c, size_t keyword_len)
 int image_config_change(json_t *config, const char *instruction, struct err *err)
 {
 	struct change c = {.err = err};
-	_cleanup_json_ json_t *utf8 = NULL;
+	_cleanup_json_ json_t *utf8 = NULL, *runtime = NULL;
 	_cleanup_free_ char *rest = NULL;
 	size_t n;
 	int r;
@@ -434,10 +434,18 @@ int image_config_change(json_t *config, const char *instruction, struct err *err
 	for (size_t len = strlen(rest); len > 0 && strchr(" \t\r\n\v\f", rest[len - 1]); len--)
 		rest[len - 1] = '\0';
 	c.rest = rest;
-	c.config = member(config, "config", json_object());
+	runtime = json_incref(json_object_get(config, "config"));
+	if (!json_is_object(runtime)) {
+		json_decref(runtime);
+		runtime = json_object();
+	}
+	c.config = runtime;
 	c.env = json_object_get(c.config, "Env");
 	r = apply(&c, n);
-	if (r < 0)
+	if (r < 0) {
 		err_prefix(err, "instruction '%.200s'", instruction);
-	return r;
+		return r;
+	}
+	json_object_set(config, "config", runtime);
+	return 0;
 }

@@ -25,8 +25,8 @@ struct image_config {
 	size_t n_diff_ids;
 };
 
-/* Refuses: rootfs.type other than "layers", more than LIMIT_LAYERS diff ids, an ENV entry without '=' or
- * with an empty name, wrong types, NULs. */
+/* Any member may be missing or null. Refuses: rootfs.type other than "layers", more than LIMIT_LAYERS diff
+ * ids, an ENV entry without '=' or with an empty name, a volume "/", wrong types, NULs. */
 int image_config_parse(const char *text, size_t len, struct image_config *ret, struct err *err);
 void image_config_release(struct image_config *c);
 
@@ -36,8 +36,9 @@ json_t *image_config_new(const struct platform *platform, const struct digest *d
 			 const char *created_by, int64_t created);
 
 /* Applies one Containerfile instruction to a config document, as `import --change` and `commit` do:
- * CMD ENTRYPOINT (JSON or shell form) ENV LABEL EXPOSE USER WORKDIR VOLUME STOPSIGNAL. Any other
- * instruction or bad syntax is -EINVAL with a message that quotes it. */
+ * CMD ENTRYPOINT (JSON or shell form) ENV LABEL EXPOSE USER WORKDIR VOLUME STOPSIGNAL. Quotes, escapes,
+ * $NAME and ${NAME} (from the config's own Env) mean what they mean in a Containerfile. Any other
+ * instruction or bad syntax is -EINVAL with a message that quotes it, and leaves the document alone. */
 int image_config_change(json_t *config, const char *instruction, struct err *err);
 
 /* "TERM", "SIGTERM", "15", "SIGRTMIN+3" -> number; "" -> SIGTERM. -EINVAL otherwise. */

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <zstd.h>
 
 #include "base/limits.h"
@@ -140,6 +141,27 @@ START_TEST(window_bound)
 }
 END_TEST
 
+#ifndef STRAKE_SANITIZED
+/* A window within the bound that memory cannot hold is an error like another, never an abort. */
+START_TEST(window_without_memory)
+{
+	struct rlimit limit = {64 << 20, 64 << 20};
+	struct bytes b = {.len = 0}, out;
+	struct source source = {.piece = 0};
+	char reason[128];
+
+	add_windowed(&b, LIMIT_ZSTD_WINDOW_LOG, "windowed");
+	source.data = b.data;
+	source.len = b.len;
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+	ck_assert_int_eq(inflate_all(&source, 4, &out, NULL, reason), -ENOMEM);
+	ck_assert_str_eq(reason, "");
+	bytes_free(&out);
+	bytes_free(&b);
+}
+END_TEST
+#endif
+
 START_TEST(truncation_anywhere)
 {
 	static const struct recipe r = {.level = 3, .checksum = true, .unsized = true};
@@ -227,6 +249,9 @@ TCase *codec_zstd_tests(void)
 	tcase_add_test(t, frames_and_skippable_frames);
 	tcase_add_test(t, only_skippable);
 	tcase_add_test(t, window_bound);
+#ifndef STRAKE_SANITIZED
+	tcase_add_test(t, window_without_memory);
+#endif
 	tcase_add_test(t, truncation_anywhere);
 	tcase_add_test(t, reader_failure_anywhere);
 	tcase_add_test(t, corruption_anywhere);

@@ -224,7 +224,11 @@ START_TEST(config_is_made_when_missing)
 
 	for (size_t i = 0; i < ARRAY_SIZE(docs); i++) {
 		json_t *doc = json_loads(docs[i], 0, NULL), *want = document("{\"User\":\"u\"}");
+		json_t *before = json_deep_copy(doc);
 
+		ck_assert_int_eq(image_config_change(doc, "USER", NULL), -EINVAL);
+		ck_assert(json_equal(doc, before));
+		json_decref(before);
 		ck_assert_int_eq(image_config_change(doc, "USER u", NULL), 0);
 		ck_assert(json_equal(doc, want));
 		json_decref(doc);
