@@ -51,8 +51,8 @@ fails_with 125 . strake import /etc/passwd x
 fails_with 125 . strake import - x </dev/null
 head -c 1000000 "$T/b.gz" >"$T/short.gz"
 head -c 500000 "$T/b.tar" >"$T/short.tar"
-fails_with 125 'trunc|end|corrupt|unexpected' strake import "$T/short.gz" x
-fails_with 125 'trunc|end|corrupt|unexpected' strake import "$T/short.tar" x
+fails_with 125 '[Tt]runcated|end|corrupt|unexpected' strake import "$T/short.gz" x
+fails_with 125 '[Tt]runcated|end|corrupt|unexpected' strake import "$T/short.tar" x
 fails_with 125 'usage|argument|NAME|TARBALL' strake import
 fails_with 125 '[Ll]ower.?case' strake import "$tar" Upper
 it "failures leave nothing"

@@ -31,6 +31,7 @@ it "by digest"
 fresh_store
 ok strake pull -q "$REGISTRY/busybox@sha256:$manifest"
 prints hello strake run --rm "$REGISTRY/busybox@sha256:$manifest" echo hello
+fresh_store
 fails_with 125 "${manifest:0:12}|unknown|not found" strake pull -q "$REGISTRY/zoo@sha256:$manifest"
 
 it "tag and digest: the digest decides"

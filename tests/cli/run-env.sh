@@ -13,12 +13,12 @@ unlike "TERM without -t" "$out" '^TERM='
 
 it "-e"
 prints "1 two words" strake run --rm -e A=1 --env "B=two words" busybox sh -c 'echo "$A $B"'
-prints "" strake run --rm -e A= busybox printenv A
-prints "from me" env FROM_ME="from me" "$STRAKE" run --rm -e FROM_ME busybox printenv FROM_ME
-exits 1 strake run --rm -e NOT_SET_HERE busybox printenv NOT_SET_HERE
-prints 2 strake run --rm -e A=1 -e A=2 busybox printenv A
-prints "a=b=c" strake run --rm -e A=a=b=c busybox printenv A
-prints /mine strake run --rm -e PATH=/bin -e HOME=/mine busybox printenv HOME
+prints "set and empty" strake run --rm -e A= busybox sh -c 'test "${A-unset}" = "" && echo "set and empty"'
+prints "from me" env FROM_ME="from me" "$STRAKE" run --rm -e FROM_ME busybox sh -c 'echo "$FROM_ME"'
+prints unset strake run --rm -e NOT_SET_HERE busybox sh -c 'echo "${NOT_SET_HERE-unset}"'
+prints 2 strake run --rm -e A=1 -e A=2 busybox sh -c 'echo "$A"'
+prints "a=b=c" strake run --rm -e A=a=b=c busybox sh -c 'echo "$A"'
+prints /mine strake run --rm -e PATH=/bin -e HOME=/mine busybox sh -c 'echo "$HOME"'
 fails_with 125 'env|=' strake run --rm -e =x busybox true
 
 it "--env-file"

@@ -73,7 +73,7 @@ prints "4096" strake run --rm busybox sh -c 'head -c 4096 /dev/zero | wc -c'
 ok strake run --rm busybox sh -c 'echo x >/dev/null'
 exits 1 strake run --rm busybox sh -c 'echo x >/dev/full' 2>/dev/null
 prints "/proc/self/fd /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2" strake run --rm busybox sh -c \
-	'echo $(readlink /dev/fd /dev/stdin /dev/stdout /dev/stderr)'
+	'for f in fd stdin stdout stderr; do readlink /dev/$f; done | tr "\n" " " | sed "s/ $//"'
 prints_like pts/ptmx strake run --rm busybox readlink /dev/ptmx
 prints "devpts tmpfs mqueue" strake run --rm busybox sh -c \
 	'for m in pts shm mqueue; do awk -v m=/dev/$m "\$2 == m { print \$3 }" /proc/mounts; done | tr "\n" " " | sed "s/ $//"'

@@ -26,8 +26,8 @@ gone() { ! pgrep -u "$(id -u)" -f 'sleep 1000' >/dev/null; }
 check "kill -9 of strake ends the container" until_true 5 gone
 
 it "a program killed inside"
-exits 137 strake run --rm "$image" sh -c 'sh -c "kill -9 \$\$"'
-exits 134 strake run --rm "$image" sh -c 'sh -c "kill -ABRT \$\$"'
+exits 137 strake run --rm "$image" sh -c 'sh -c "kill -9 \$\$"; exit $?'
+exits 134 strake run --rm "$image" sh -c 'sh -c "kill -ABRT \$\$"; exit $?'
 
 it "a stopped and continued strake"
 "$STRAKE" run --rm "$image" sh -c 'echo ready; sleep 1; echo done' >"$T/stop" 2>&1 &
@@ -46,4 +46,6 @@ r=0
 check "a closed pipe ends a writer" until_true 5 bash -c '! pgrep -u "$(id -u)" -x yes >/dev/null'
 
 it "nothing is left"
+# what a killed strake could not remove, gc does
+ok strake gc
 eq "containers" "$(strake ps -aq)" ""

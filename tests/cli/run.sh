@@ -25,20 +25,20 @@ exits 42 strake run --rm busybox sh -c 'exit 42'
 exits 255 strake run --rm busybox sh -c 'exit 255'
 exits 125 strake run --rm busybox sh -c 'exit 125'
 # PID 1 of a pid namespace is deaf to signals from inside: it must be the child of a shell that dies
-exits 143 strake run --rm busybox sh -c 'sh -c "kill -TERM \$\$"'
+exits 143 strake run --rm busybox sh -c 'sh -c "kill -TERM \$\$"; exit $?'
 fails_with 127 'no-such-program' strake run --rm busybox no-such-program
 fails_with 127 '/no/such/path' strake run --rm busybox /no/such/path
 fails_with 126 '/etc/passwd|[Pp]ermission' strake run --rm busybox /etc/passwd
 fails_with 126 '/etc|directory|[Pp]ermission' strake run --rm busybox /etc
 fails_with 125 'no-such-flag' strake run --no-such-flag busybox true
-fails_with 125 'IMAGE|image|usage' strake run --rm
+fails_with 125 'argument|IMAGE' strake run --rm
 fails_with 125 'no-such-verb' strake no-such-verb
 fails_with 125 'no/such' strake run --rm --pull=never no/such
 fails_with 125 'pull' strake run --rm --pull=sometimes busybox true
 
 it "a failed run leaves no container"
 eq "nothing in ps -a" "$(strake ps -aq)" ""
-eq "nothing in the store" "$(find "$STRAKE_STORE/containers" -mindepth 1 2>/dev/null)" ""
+eq "nothing in the store" "$(containers_rest)" ""
 
 it "what runs is in the image, not on the host"
 check "writes stay inside" strake run --rm busybox sh -c 'echo x >/etc/written; mkdir /new; rm /bin/ls'

@@ -149,6 +149,11 @@ store_rest() {
 	find "$STRAKE_STORE" -mindepth 3 -path '*/cache/layers/*' -type d -printf '%P\n'
 }
 
+# containers_rest: what is left of containers, beside the list of names and its lock
+containers_rest() {
+	find "$STRAKE_STORE/containers" -mindepth 1 ! -path '*/containers/names' ! -name .lock 2>/dev/null || true
+}
+
 # store_is_empty WHAT: after gc nothing is left of what was tried, and no image is listed.
 store_is_empty() {
 	ok strake gc

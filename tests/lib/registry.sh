@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 # registry_start DATA LOGDIR [HTPASSWD]: sets REG_ADDR and REG_PID; LOGDIR/access.log gets one line for
-# each request, LOGDIR/registry.log the rest. RUN_AS (an array) goes before the command.
+# each request, LOGDIR/registry.log the rest (it takes REGISTRY_* variables for settings). RUN_AS (an array) goes before the command.
 registry_start() {
 	local data=$1 logs=$2 auth=${3-}
 	{
@@ -22,8 +22,7 @@ registry_start() {
 	} >"$logs/registry.yml"
 	: >"$logs/access.log"
 	: >"$logs/registry.log"
-	# docker-registry takes REGISTRY_LOG and the like, which the suite sets, for parts of its configuration
-	${RUN_AS[@]+"${RUN_AS[@]}"} env -u REGISTRY -u REGISTRY_LOG docker-registry serve "$logs/registry.yml" \
+	${RUN_AS[@]+"${RUN_AS[@]}"} env -i PATH="$PATH" docker-registry serve "$logs/registry.yml" \
 		>>"$logs/access.log" 2>>"$logs/registry.log" </dev/null &
 	REG_PID=$!
 	REG_ADDR=
