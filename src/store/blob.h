@@ -39,7 +39,8 @@ enum blob_claimed {
 
 /* Never waits. Returns an enum blob_claimed or -errno. */
 int blob_claim(struct store *s, const struct digest *digest, struct blob_claim *ret, struct err *err);
-/* Publishes: the caller has verified the digest of what is in fd. fsync, rename, claim released. */
+/* Publishes: the caller has verified the digest of what is in fd. fsync, rename, claim released. After a
+ * failure the claim is still to be released. */
 int blob_claim_commit(struct store *s, struct blob_claim *claim, struct err *err);
 /* Gives the claim back. keep: the partial stays for a later resume; else it is removed. Safe when no claim
  * is held. */
@@ -50,7 +51,7 @@ void blob_claim_release(struct store *s, struct blob_claim *claim, bool keep);
 int blob_put(struct store *s, const struct digest *expect, const void *data, size_t len,
 	     struct digest *ret_digest, struct err *err);
 
-/* For content whose digest is not known before it is written (import): an anonymous file in uploads/,
+/* For content whose digest is not known before it is written (import): uploads/new-RANDOM.partial,
  * read-write, locked as a claim is so that gc leaves it alone. Commit it after setting claim->digest. */
 int blob_claim_new(struct store *s, struct blob_claim *ret, struct err *err);
 

@@ -21,8 +21,9 @@ struct scratch {
 
 int scratch_new(struct store *s, struct scratch *ret, struct err *err);
 /* Renames it to cache/layers/HEX. What is in it must be on disk by then (layer_ingest sees to that, on its
- * own thread): a power failure must not leave empty files under a final name. When another process was faster the directory is removed and that is a
- * success too. The scratch is released; after a failure it is still the caller's to discard. */
+ * own thread): a power failure must not leave empty files under a final name. When another process was
+ * faster the directory is removed and that is a success too. The scratch is released; after a failure it
+ * is still the caller's to discard. */
 int scratch_publish_layer(struct store *s, struct scratch *scratch, const struct digest *diff_id,
 			  struct err *err);
 /* Removes the directory and its lock; safe when there is none. */

@@ -12,8 +12,8 @@
  *	containers/ID/				container/state.h
  *	lock					the lease
  *
- * The store's directories are opened once; cache, containers, volumes and uploads must be 0700 and the
- * caller's at every open.
+ * The store's directories are opened once; cache, containers and uploads must be 0700 and the caller's at
+ * every open. A directory that is not empty and not a store is refused (-ENOTEMPTY): `reset` deletes stores.
  */
 #ifndef STRAKE_STORE_STORE_H
 #define STRAKE_STORE_STORE_H

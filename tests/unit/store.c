@@ -303,10 +303,12 @@ static void no_locks(int ready)
 
 	(void)ready;
 	ck_assert_ptr_nonnull(filter);
-	ck_assert_int_eq(
-		seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(ENOLCK), SCMP_SYS(fcntl), 1, &try_lock), 0);
-	ck_assert_int_eq(
-		seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(fcntl), 1, &wait_lock), 0);
+	ck_assert_int_eq(seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(ENOLCK), SCMP_SYS(fcntl), 1,
+						&try_lock),
+			 0);
+	ck_assert_int_eq(seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(fcntl), 1,
+						&wait_lock),
+			 0);
 	ck_assert_int_eq(seccomp_load(filter), 0);
 	seccomp_release(filter);
 	fails(store_lease(&store, STORE_SHARED, false, err), ENOLCK, "takes no lock");
@@ -334,6 +336,7 @@ static TCase *case_open(void)
 {
 	TCase *tc = tcase_create("open");
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, locate);
 	tcase_add_test(tc, locate_without_home);
@@ -353,6 +356,7 @@ static TCase *case_lease(void)
 {
 	TCase *tc = tcase_create("lease");
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, leases);
 	tcase_add_test(tc, lease_dies_with_its_process);

@@ -280,6 +280,7 @@ TCase *case_blob(void)
 {
 	TCase *tc = tcase_create("blob");
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, put_and_read);
 	tcase_add_test(tc, read_errors);

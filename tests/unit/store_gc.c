@@ -302,6 +302,57 @@ END_TEST
 
 /* ---- partials, leases, leftovers */
 
+#define DOOMED 100
+
+static void gc_until_killed(int ready)
+{
+	struct gc_result result;
+
+	if (write(ready, "", 1) != 1 || store_gc(&store, true, false, 0, &result, NULL) < 0)
+		_exit(1);
+	pause();
+}
+
+/* Killed at any moment: what has its final name is whole, and the next gc removes the rest. */
+START_TEST(killed)
+{
+	struct test_image a;
+	pid_t pid;
+	int whole = 0;
+
+	put_tagged(&a, "a:1", two_layers);
+	unpack(&a.diff_ids[0]);
+	for (int i = 0; i < DOOMED; i++) {
+		_cleanup_free_ char *name = xasprintf("doomed %d", i);
+		const struct digest id = digest_of(name);
+		_cleanup_free_ char *file = xasprintf("%s/root/dir/file", digest_encoded(&id));
+
+		write_text(store.layers, file, id.text);
+		write_text(store.blobs, digest_encoded(&id), name);
+	}
+	pid = start(gc_until_killed);
+	usleep((useconds_t)_i * 1000);
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(finish(pid), 128 + SIGKILL);
+	for (int i = 0; i < DOOMED; i++) {
+		_cleanup_free_ char *name = xasprintf("doomed %d", i), *text = NULL;
+		const struct digest id = digest_of(name);
+		_cleanup_fd_ int fd = -1;
+
+		if (!layer_dir_exists(&store, &id))
+			continue;
+		ok(fd = layer_dir_open(&store, &id, err));
+		text = read_text(fd, "root/dir/file");
+		ck_assert_str_eq(text, id.text);
+		whole++;
+	}
+	ck_assert_uint_eq(gc().layers, whole);
+	ck_assert_uint_eq(count_names(store.layers), 1);
+	ck_assert_uint_eq(count_names(store.scratch), 0);
+	ck_assert_uint_eq(count_names(store.blobs), 4);
+}
+END_TEST
+
 static void hold_claims(int ready)
 {
 	const struct digest digest = digest_of("held");
@@ -392,6 +443,7 @@ TCase *case_gc(void)
 {
 	TCase *tc = tcase_create("gc");
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, keeps_images);
 	tcase_add_test(tc, clears_the_root);
@@ -404,6 +456,7 @@ TCase *case_gc(void)
 	tcase_add_loop_test(tc, refuses_unreadable_configs, 0, 4);
 	tcase_add_test(tc, refuses_deep_indexes);
 	tcase_add_loop_test(tc, refuses_unreadable_containers, 0, 6);
+	tcase_add_loop_test(tc, killed, 0, 5);
 	tcase_add_test(tc, partials);
 	tcase_add_test(tc, leased);
 	return tc;

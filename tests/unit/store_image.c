@@ -328,6 +328,7 @@ TCase *case_image(void)
 {
 	TCase *tc = tcase_create("image");
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, by_name);
 	tcase_add_test(tc, by_name_and_digest);

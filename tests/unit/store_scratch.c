@@ -146,6 +146,7 @@ TCase *case_scratch(void)
 {
 	TCase *tc = tcase_create("scratch");
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, publish);
 	tcase_add_test(tc, publish_the_second);
