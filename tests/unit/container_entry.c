@@ -262,7 +262,9 @@ START_TEST(memory_file)
 			 F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 	ck_assert_int_eq(fstat(fd, &st), 0);
 	ck_assert_int_gt(st.st_size, 0);
+#if defined(__x86_64__) || defined(__aarch64__) /* elsewhere it brings a C library */
 	ck_assert_int_lt(st.st_size, 20000);
+#endif
 	ck_assert_int_lt(pwrite(fd, "x", 1, 0), 0);
 	ck_assert_int_lt(ftruncate(fd, 0), 0);
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
