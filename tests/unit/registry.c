@@ -481,6 +481,7 @@ int main(void)
 	suite_add_tcase(s, registry_parsers());
 	suite_add_tcase(s, registry_auth_files());
 	suite_add_tcase(s, registry_client_get());
+	suite_add_tcase(s, registry_client_fetch());
 	suite_add_tcase(s, registry_client_auth());
 	suite_add_tcase(s, registry_client_put());
 	return unit_run(s);

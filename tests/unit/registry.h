@@ -12,6 +12,7 @@
 TCase *registry_parsers(void);
 TCase *registry_auth_files(void);
 TCase *registry_client_get(void);
+TCase *registry_client_fetch(void);
 TCase *registry_client_auth(void);
 TCase *registry_client_put(void);
 

@@ -18,7 +18,4 @@ char *some_bytes(size_t len);
 /* "sha256:..." of bytes. Valid until the next call. */
 const char *digest_of(const void *bytes, size_t len);
 
-/* Turns the loop until the fetch has ended; its result. */
-int run_fetch(struct registry_client *c, struct registry_fetch *f, struct err *err);
-
 #endif
