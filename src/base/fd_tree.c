@@ -178,7 +178,8 @@ static void tree_read_level(struct tree *t)
 			l->subdirs[l->n++] = xstrdup(d->d_name);
 		}
 	}
-	if (n < 0)
+	/* ENOENT: another process removed it while we read */
+	if (n < 0 && errno != ENOENT)
 		tree_fail(t, errno, l->name, "read");
 }
 
