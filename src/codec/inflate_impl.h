@@ -23,7 +23,7 @@ struct input {
 };
 
 void input_init(struct input *in, inflate_read_fn read, void *ctx);
-/* Reads until `need` (<= 16) bytes are available or the input ends. Returns 0 (look at avail) or
+/* Reads until `need` (<= 64) bytes are available or the input ends. Returns 0 (look at avail) or
  * what the reader failed with. */
 int input_need(struct input *in, size_t need);
 void input_skip(struct input *in, size_t n);

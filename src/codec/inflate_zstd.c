@@ -5,6 +5,10 @@
  * which nobody may write into a layer and which are not worth their attack surface. Skippable
  * frames (zstd:chunked puts its table of contents into them) are passed over by the library.
  *
+ * A frame may declare its content's size. libzstd overlooks a wrong one when the frame comes in
+ * pieces and ends with an empty block, and notices it when the frame comes whole: it is checked
+ * here, so that the pieces a network delivers decide nothing.
+ *
  * The window a frame asks for is the memory it costs us: beyond 2^LIMIT_ZSTD_WINDOW_LOG it is
  * refused, and the decoder holds nothing else of size (its input goes through our own buffer).
  */
@@ -17,9 +21,13 @@
 
 #include "base/limits.h"
 
+#define FRAME_HEADER_MAX 18
+
 struct zstd {
 	ZSTD_DCtx *ctx;
 	bool in_frame;
+	unsigned long long declared; /* this frame's content size, or ZSTD_CONTENTSIZE_UNKNOWN */
+	unsigned long long made;     /* of this frame */
 };
 
 bool zstd_magic(const unsigned char p[4])
@@ -73,7 +81,8 @@ static int zstd_failure(struct inflate *z, size_t result)
 /* Between frames. Returns 1 when one follows, 0 at the end of the input. */
 static int next_frame(struct inflate *z)
 {
-	int r = input_need(&z->in, 4);
+	struct zstd *s = z->zstd;
+	int r = input_need(&z->in, FRAME_HEADER_MAX);
 
 	if (r < 0)
 		return r;
@@ -84,7 +93,12 @@ static int next_frame(struct inflate *z)
 				      "truncated, or garbage behind the last frame");
 	if (!zstd_magic(z->in.next))
 		return inflate_refuse(z, EBADMSG, "zstd", "garbage behind the last frame");
-	z->zstd->in_frame = true;
+	/* a header that cannot be read is for the decoder to refuse */
+	s->declared = ZSTD_getFrameContentSize(z->in.next, z->in.avail);
+	if (s->declared == ZSTD_CONTENTSIZE_ERROR)
+		s->declared = ZSTD_CONTENTSIZE_UNKNOWN;
+	s->made = 0;
+	s->in_frame = true;
 	return 1;
 }
 
@@ -110,8 +124,12 @@ ssize_t zstd_step(struct inflate *z, unsigned char *out, size_t len)
 		input_skip(&z->in, i.pos);
 		if (ZSTD_isError(r))
 			return zstd_failure(z, r);
-		if (r == 0)
+		s->made += o.pos;
+		if (r == 0) {
 			s->in_frame = false;
+			if (s->declared != ZSTD_CONTENTSIZE_UNKNOWN && s->made != s->declared)
+				return inflate_refuse(z, EBADMSG, "zstd", "wrong length");
+		}
 		if (o.pos > 0)
 			return (ssize_t)o.pos;
 		if (s->in_frame && z->in.avail == 0) {

@@ -221,8 +221,13 @@ START_TEST(named_reasons)
 	static const unsigned char dictionary[] = {0x28, 0xb5, 0x2f, 0xfd, 0x01, 0x50, 7, 1, 0, 0};
 	/* the magic of zstd 0.7: libzstd may read it, we do not */
 	static const unsigned char legacy[] = {0x27, 0xb5, 0x2f, 0xfd, 0, 0, 0, 0};
+	/* 49 bytes declared, an empty last block: libzstd sees it only when the frame comes whole
+	 */
+	static const unsigned char length[] = {0x28, 0xb5, 0x2f, 0xfd, 0x24, 0x31, 0x01,
+					       0x00, 0x00, 0x99, 0xe9, 0xd8, 0x51};
 	struct bytes plain = bytes_sample(300, 8), b = {.len = 0};
 
+	check_refused(length, sizeof(length), EBADMSG, "zstd: ");
 	check_refused(dictionary, sizeof(dictionary), EBADMSG, "zstd: needs a dictionary");
 	add_frame(&b, &r, &plain);
 	b.data[b.len - 1] ^= 1;
