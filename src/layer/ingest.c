@@ -4,22 +4,22 @@
  *	|------------------ the ingest thread -------------------|    |-- the writer --|
  *
  * Inflating and hashing cost about as much as creating the files, so each has a thread; between
- *them is a ring of four 256 KiB blocks, which bounds the memory whatever the layer's size. The tar
- *reader works in the ring's blocks: nothing is copied between the inflater's output and write(2).
+ * them is a ring of four 256 KiB blocks, which bounds the memory whatever the layer's size. The tar
+ * reader works in the ring's blocks: nothing is copied between the inflater's output and write(2).
  *
- * Whoever fails first stops the other: the writer by stopping the ring, the ingest thread by
- *finishing it with an error. The error reported is the cause, never its echo on the other side of
- *the ring.
+ * Whoever fails first stops the other: the writer by stopping the ring and cancelling the stream,
+ * the ingest thread by finishing the ring with an error. The error reported is the cause, never its
+ * echo on the other side of the ring.
  *
- * A layer is derived data, but a name in cache/layers says that it is whole, so it must not be
- *possible that power fails after the rename and leaves empty files behind the name. One syncfs() at
- *the end of the pass sees to that. It costs 20 to 110 ms of a 750 ms pass (Debian's minbase, 8,743
- *entries, 170 MB, ext4 on a virtual SSD); an fsync of each file costs many times that, and a marker
- *that makes the next boot unpack everything again would be paid by whoever reboots often.
+ * A layer is derived data, but a name in cache/layers says that it is whole, so it must not happen
+ * that power fails after the rename and leaves empty files behind the name. One syncfs() at the end
+ * of the pass sees to that. It costs 20 to 110 ms of a 750 ms pass (Debian's minbase, 8,743
+ * entries, 170 MB, ext4 on a virtual SSD); an fsync of each file would cost many times that, and a
+ * marker that makes the next boot unpack everything again would be paid by whoever reboots often.
  *
  * The archive may end before the stream does; the writer then drains the ring, because the diff id
- *is that of the whole stream. Likewise the compressed stream is read to its end behind the last
- *member.
+ * is that of the whole stream. Likewise the compressed stream is read to its end behind the last
+ * member.
  */
 #include "layer/ingest.h"
 
@@ -82,11 +82,14 @@ static void *writer_main(void *arg)
 
 	p->writer_r = layer_unpack(next_block, p->ring, p->request->dir, &options, &p->entries,
 				   &p->writer_err);
-	if (p->writer_r < 0)
-		ring_stop(p->ring);
-	else
+	if (p->writer_r < 0) {
+		/* the ingest thread may be waiting for bytes that a slow server has yet to send */
+		if (ring_stop(p->ring))
+			stream_cancel(p->request->stream);
+	} else {
 		while (ring_next(p->ring, &rest) > 0)
 			continue;
+	}
 	return NULL;
 }
 

@@ -1,7 +1,6 @@
 #include "layer/ring.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -96,10 +95,14 @@ ssize_t ring_next(struct ring *r, const void **ret)
 	return n;
 }
 
-void ring_stop(struct ring *r)
+bool ring_stop(struct ring *r)
 {
+	bool news;
+
 	pthread_mutex_lock(&r->lock);
+	news = !r->finished;
 	r->stopped = true;
 	pthread_cond_signal(&r->changed);
 	pthread_mutex_unlock(&r->lock);
+	return news;
 }

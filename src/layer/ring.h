@@ -2,6 +2,7 @@
 #ifndef STRAKE_LAYER_RING_H
 #define STRAKE_LAYER_RING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -24,7 +25,7 @@ void ring_finish(struct ring *r, int error);
 /* Consumer: gives the previous block back, then the next one: its length, 0 at the end, or -errno. An
  * error is told at once, before blocks that are still there. */
 ssize_t ring_next(struct ring *r, const void **ret);
-/* Consumer: wants no more; the producer is told. */
-void ring_stop(struct ring *r);
+/* Consumer: wants no more; the producer is told. Whether that is news to it: false when it had finished. */
+bool ring_stop(struct ring *r);
 
 #endif

@@ -279,6 +279,7 @@ struct download {
 	struct stream *stream;
 	size_t restart_at; /* begin again here, with other bytes before; 0: never */
 	size_t fail_at;	   /* 0: never */
+	size_t slow_at;	   /* from here a byte a millisecond; 0: never */
 	int r;
 };
 
@@ -295,6 +296,11 @@ static void *download_main(void *arg)
 	}
 	while (pos < blob.len && d->r == 0) {
 		size_t n = blob.len - pos < 5000 ? blob.len - pos : 5000;
+
+		if (d->slow_at && pos >= d->slow_at) {
+			usleep(1000);
+			n = 1;
+		}
 
 		if (d->fail_at && pos >= d->fail_at) {
 			stream_finish(d->stream, true);
@@ -363,7 +369,7 @@ END_TEST
 
 START_TEST(failure_cancels_the_download)
 {
-	struct download d = {0};
+	struct download d = {.slow_at = 400000};
 	struct layer_request request;
 
 	make_blob(COMPRESSION_NONE);
