@@ -6,7 +6,7 @@ import_busybox
 it "a container with a name"
 exits 3 strake run --name first busybox sh -c 'echo x >/file; exit 3'
 ok strake ps -a
-like "is listed with its exit code" "$out" ' busybox .*Exited \(3\).*first$'
+like "is listed with its exit code" "$out" 'busybox.*Exited \(3\).*first$'
 like "a heading as docker's" "$out" '^CONTAINER ID +IMAGE +COMMAND +CREATED +STATUS'
 fails_with 125 'first' strake run --name first busybox true
 prints_like '^[0-9a-f]{12}$' strake ps -aq

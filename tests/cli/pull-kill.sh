@@ -5,8 +5,7 @@
 . "$(dirname "$0")/../lib/harness.sh"
 
 own_registry
-image=$REGISTRY/layers:100
-[ ! -e "$FIXTURES/why-no-debian" ] && image=$REGISTRY/debian:bookworm
+image=$REGISTRY/medium
 begin=$(date +%s%N)
 ok strake pull -q "$image"
 whole=$((($(date +%s%N) - begin) / 1000000))
@@ -28,7 +27,7 @@ for ((i = 0; i < times; i++)); do
 	wrong=$(cd "$STRAKE_STORE/blobs/sha256" 2>/dev/null && sha256sum -- * 2>/dev/null | awk '$1 != $2') || true
 	[ -z "$wrong" ] || { note "after kill $i: $wrong"; bad=$((bad + 1)); }
 	find "$STRAKE_STORE/blobs/sha256" -type f -printf '%f\n' 2>/dev/null | sort >"$T/complete" || true
-	partial=$(find "$STRAKE_STORE/uploads" -type f -size +0 2>/dev/null | wc -l)
+	partial=$(find "$STRAKE_STORE/uploads" -type f -size +0 2>/dev/null | wc -l || true)
 	n=$(wc -l <"$REGISTRY_LOG")
 	try timeout 60 "$STRAKE" pull -q "$image"
 	[ "$rc" = 0 ] || { note "pull after kill $i"; _show; bad=$((bad + 1)); continue; }
@@ -48,9 +47,7 @@ for ((i = 0; i < times; i++)); do
 done
 eq "the image is whole, and gc leaves no stray file" "$bad" 0
 eq "nothing complete is fetched twice" "$refetched" 0
-if [[ $image == */debian:* ]]; then
-	check "interrupted layers are resumed ($resumed of $times)" test "$resumed" -gt 0
-fi
+check "interrupted layers are resumed ($resumed of $times)" test "$resumed" -gt 0
 prints whole strake run --rm "$image" echo whole
 
 it "unpacking killed, too"

@@ -20,7 +20,12 @@ it() { title=$*; }
 
 # In a script that needs root, strake still runs as the test user.
 as_test_user() {
-	if [ "$(id -u)" = 0 ]; then runuser -u "$TEST_USER" -- "$@"; else "$@"; fi
+	if [ "$(id -u)" = 0 ]; then
+		# runuser gives the user's own HOME
+		runuser -u "$TEST_USER" -- env HOME="$HOME" "$@"
+	else
+		"$@"
+	fi
 }
 strake() { as_test_user "$STRAKE" "$@"; }
 
