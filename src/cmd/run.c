@@ -65,6 +65,14 @@ static int set_platform(void *flags, const char *text, struct err *err)
 	return platform_parse(text, &wish->platform, err);
 }
 
+static int set_workdir(void *flags, const char *text, struct err *err)
+{
+	if (*text && *text != '/')
+		return err_set(err, EINVAL, "'%s' is not an absolute path", text);
+	((struct run_flags *)flags)->request.workdir = *text ? text : NULL;
+	return 0;
+}
+
 /* docker writes "no-new-privileges", "no-new-privileges:true" and, of old, "=true". */
 static int set_security(void *flags, const char *text, struct err *err)
 {
@@ -119,7 +127,7 @@ static const struct option_spec options[] = {
 	 .set = set_userns, .help = "Which ids to map"},
 	{"volume", 'v', OPTION_CALL, 0, .value = "SRC:DST[:OPTIONS]", .complete = COMPLETE_FILE,
 	 .set = set_volume, .help = "Mount SRC of this machine on DST"},
-	{"workdir", 'w', OPTION_STRING, IN(workdir), .value = "DIR",
+	{"workdir", 'w', OPTION_CALL, 0, .value = "DIR", .set = set_workdir,
 	 .help = "Start in this directory of the container"},
 	{0},
 };
@@ -140,6 +148,7 @@ static int run(const struct context *c, void *flags_, char **args, struct err *e
 		r = env_add_option(flags->env[i], &request->env, err);
 	if (r < 0)
 		return r;
+	request->image_name = args[0];
 	request->args = args + 1;
 	flags->wish.name = args[0];
 	flags->wish.no_helpers = request->dry_run;
@@ -148,7 +157,6 @@ static int run(const struct context *c, void *flags_, char **args, struct err *e
 		r = image_obtain(c, &store, &flags->wish, &image, err);
 	if (r != 0)
 		return r;
-	request->image_name = *image.name ? image.name : args[0];
 	return container_run(&store, &image, request, steal_fd(&lease), err);
 }
 

@@ -28,7 +28,7 @@ struct mount_request {
 };
 
 struct run_request {
-	const char *image_name; /* its full name, or the id as typed; for ps */
+	const char *image_name; /* as typed, for ps */
 	char *const *args;	/* strv behind the image; NULL or empty: the image's Cmd */
 	const char *entrypoint; /* --entrypoint; NULL: the image's; "": none */
 	char **env;		/* strv of KEY=VALUE from --env-file and -e, in order, owned */
