@@ -51,14 +51,13 @@ int registry_client_new(const struct reference *ref, const struct registry_optio
 		.host = ref->domain,
 		.cert_dir = options->cert_dir,
 		.no_verify = options->tls_no_verify,
-		.no_proxy = reference_is_loopback(ref->domain),
 		.stall_seconds = CLIENT_STALL_SECONDS,
 	};
 	int r;
 
 	c->ref = *ref;
 	c->name = reference_text(ref);
-	c->loopback = http.no_proxy;
+	c->loopback = reference_is_loopback(ref->domain);
 	c->no_verify = options->tls_no_verify;
 	c->interrupted = options->interrupted;
 	c->backoff_ms = CLIENT_BACKOFF_MS;

@@ -24,10 +24,12 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "registry/certs.h"
+#include "registry/url.h"
 
 #define CONNECT_SECONDS 20L
 #define PROBE_SECONDS 5L
 #define UPLOAD_STALL_SECONDS 300L /* a registry hashes a large blob before it answers */
+#define SMALL_ANSWER_SECONDS 600L /* all of one that is kept in memory */
 #define TRANSFER_BUFFER (256L * 1024)
 
 struct http {
@@ -262,7 +264,7 @@ static const char *upper_case_proxy(const char *url)
 	return getenv("HTTP_PROXY");
 }
 
-static void set_common(CURL *easy, const struct http *h, const char *url)
+static void set_common(CURL *easy, const char *url)
 {
 	const char *proxy = upper_case_proxy(url);
 
@@ -280,7 +282,8 @@ static void set_common(CURL *easy, const struct http *h, const char *url)
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, PACKAGE_NAME "/" PACKAGE_VERSION);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
-	if (h->options.no_proxy)
+	/* This machine is never behind a proxy, whatever no_proxy says. */
+	if (url_is_loopback(url))
 		curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	else if (proxy)
 		curl_easy_setopt(easy, CURLOPT_PROXY, proxy);
@@ -334,7 +337,7 @@ struct http_transfer *http_start(struct http *h, const struct http_request *requ
 		err_set(&t->err, ENOMEM, "cannot initialise libcurl");
 		return t;
 	}
-	set_common(t->easy, h, request->url);
+	set_common(t->easy, request->url);
 	set_tls(t->easy, h, request->present_cert);
 	set_method(t);
 	set_headers(t);
@@ -346,6 +349,8 @@ struct http_transfer *http_start(struct http *h, const struct http_request *requ
 	curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
 	if (request->write)
 		curl_easy_setopt(t->easy, CURLOPT_BUFFERSIZE, TRANSFER_BUFFER);
+	else if (request->body_size == 0)
+		curl_easy_setopt(t->easy, CURLOPT_TIMEOUT, SMALL_ANSWER_SECONDS);
 	if (curl_multi_add_handle(h->multi, t->easy) != CURLM_OK) {
 		t->outcome = HTTP_FAILED;
 		err_set(&t->err, ENOMEM, "cannot begin a transfer");
@@ -471,7 +476,7 @@ int http_speaks_tls(struct http *h, const char *url)
 
 	if (!easy)
 		return 0;
-	set_common(easy, h, url);
+	set_common(easy, url);
 	set_tls(easy, h, false);
 	/* Nothing is sent and nothing believed: no need to read the CA certificates. */
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);

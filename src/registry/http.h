@@ -18,7 +18,6 @@ struct http_options {
 	const char *host;	/* "HOST:PORT" as in certs.d, see certs.h */
 	const char *cert_dir;	/* or NULL */
 	bool no_verify;		/* certificates are not checked */
-	bool no_proxy;		/* the host is this machine */
 	long stall_seconds;	/* below 1 byte a second for so long: lost */
 };
 

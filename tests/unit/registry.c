@@ -480,6 +480,7 @@ int main(void)
 	setenv("HOME", "/nonexistent", 1);
 	suite_add_tcase(s, registry_parsers());
 	suite_add_tcase(s, registry_auth_files());
+	suite_add_tcase(s, registry_certificates());
 	suite_add_tcase(s, registry_client_get());
 	suite_add_tcase(s, registry_client_fetch());
 	suite_add_tcase(s, registry_client_auth());

@@ -11,6 +11,7 @@
 
 TCase *registry_parsers(void);
 TCase *registry_auth_files(void);
+TCase *registry_certificates(void);
 TCase *registry_client_get(void);
 TCase *registry_client_fetch(void);
 TCase *registry_client_auth(void);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +14,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "base/stream.h"
+#include "registry/http.h"
 
 #define BLOB_LEN 300000
 
@@ -426,6 +428,40 @@ START_TEST(fetch_of_a_foreign_layer)
 }
 END_TEST
 
+/* curl measures the speed over the last five seconds or so. */
+static void answer_and_stall(struct heard *h, void *ctx)
+{
+	char c;
+
+	(void)ctx;
+	answer_raw_text(h, "HTTP/1.1 200 X\r\nContent-Length: 100\r\n\r\nabc");
+	recv(h->fd, &c, 1, 0); /* until the client goes away */
+}
+
+START_TEST(a_stalled_transfer_is_lost)
+{
+	struct server *s = server_start(answer_and_stall, NULL);
+	_cleanup_free_ char *url = xasprintf("http://127.0.0.1:%d/", server_port(s));
+	const struct http_options options = {.host = "127.0.0.1", .stall_seconds = 1};
+	const struct http_request request = {
+		.method = "GET", .url = url, .body_fd = -1, .max_body = 1000};
+	struct err err = ERR_INIT;
+	struct http_transfer *t;
+	struct http *h = NULL;
+	int turns = 0;
+
+	ck_assert_int_eq(http_new(&options, &h, &err), 0);
+	t = http_start(h, &request);
+	while (http_outcome(t) == HTTP_PENDING && turns++ < 110)
+		ck_assert_int_eq(http_turn(h, 100, &err), 0);
+	ck_assert_int_eq(http_outcome(t), HTTP_LOST);
+	ck_assert_int_eq(http_error(t, &err), -ETIMEDOUT);
+	http_transfer_free(t);
+	http_free(h);
+	server_stop(s);
+}
+END_TEST
+
 TCase *registry_client_fetch(void)
 {
 	TCase *t = tcase_create("fetch");
@@ -448,5 +484,7 @@ TCase *registry_client_fetch(void)
 	tcase_add_test(t, fetch_in_parallel);
 	tcase_add_test(t, fetch_abandoned);
 	tcase_add_test(t, fetch_of_a_foreign_layer);
+	tcase_add_test(t, a_stalled_transfer_is_lost);
+
 	return t;
 }
