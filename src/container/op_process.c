@@ -57,11 +57,12 @@ int op_workdir(struct child *c, const struct op *op, struct err *err)
 	return 0;
 }
 
-/* Drops what is left of the caller's groups where the namespace lets us; in single identity the
- * kernel keeps them. */
+/* Drops what is left of the caller's groups. In single identity the kernel refuses that to an
+ * ordinary user (setgroups is denied before a map of one id may be written), and he keeps them. */
 static int become(const struct child *c, const struct user *user, struct err *err)
 {
-	if (c->plan->identity.range && setgroups(user->n_groups, user->groups) < 0)
+	if (setgroups(user->n_groups, user->groups) < 0 &&
+	    (c->plan->identity.range || errno != EPERM))
 		return err_sys(err, errno, "cannot set the supplementary groups");
 	if (setresgid(user->gid, user->gid, user->gid) < 0)
 		return err_sys(err, errno, "cannot become group %u", (unsigned int)user->gid);
