@@ -8,7 +8,7 @@
 #include "cmd/common.h"
 #include "container/state.h"
 
-#define KILL_WAIT_MS 10000
+#define WAIT_MS 10000
 #define POLL_MS 10
 
 struct rm_flags {
@@ -54,19 +54,38 @@ static int kill_init(struct store *s, struct container_state *c, struct err *err
 	return 0;
 }
 
+static void pause_ms(long ms)
+{
+	const struct timespec pause = {.tv_nsec = ms * 1000000L};
+
+	nanosleep(&pause, NULL);
+}
+
 /* Kills and waits until the process that ran the container has recorded its end (or removed it:
  * --rm). */
 static int kill_and_wait(struct store *s, struct container_state *c, struct err *err)
 {
-	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
 	int r = kill_init(s, c, err);
 
 	for (int ms = 0; r == 0 && c->status == CONTAINER_RUNNING; ms += POLL_MS) {
-		if (ms >= KILL_WAIT_MS)
+		if (ms >= WAIT_MS)
 			return err_set(err, EBUSY, "container '%s' still runs after SIGKILL",
 				       c->name);
-		nanosleep(&pause, NULL);
+		pause_ms(POLL_MS);
 		r = find_again(s, c, err);
+	}
+	return r;
+}
+
+/* The process that ran it records the end a moment before it lets go of the container. */
+static int remove_ended(struct store *s, const struct container_state *c, struct err *err)
+{
+	int r = container_remove(s, c, err);
+
+	for (int ms = 0; r == -EBUSY && ms < WAIT_MS; ms += POLL_MS) {
+		pause_ms(POLL_MS);
+		*err = (struct err)ERR_INIT;
+		r = container_remove(s, c, err);
 	}
 	return r;
 }
@@ -79,9 +98,9 @@ static int remove_one(struct store *s, const char *name, bool force, struct err 
 	if (r == 0 && force && c.status == CONTAINER_RUNNING)
 		r = kill_and_wait(s, &c, err);
 	else if (r == 0 && c.status == CONTAINER_RUNNING)
-		r = err_set(err, EBUSY, "container '%s' runs; stop it, or use -f", c.name);
+		r = err_set(err, EBUSY, "container '%s' is running; stop it, or use -f", c.name);
 	if (r == 0)
-		r = container_remove(s, &c, err);
+		r = remove_ended(s, &c, err);
 	container_state_release(&c);
 	if (r == -ENOENT && force) {
 		*err = (struct err)ERR_INIT;
