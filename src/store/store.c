@@ -137,12 +137,13 @@ static int open_private(struct store *s, const char *name, struct err *err)
 }
 
 /* Somebody's own directory, named by mistake, must not become a store: `reset` deletes stores.
- * Hidden files and lost+found are what file systems themselves put there. */
+ * Hidden files and lost+found are what file systems themselves put there; our own names are what
+ * another process makes at this moment. */
 static int check_foreign(struct store *s, struct err *err)
 {
-	static const char *const ours[] = {"blobs",	   "cache",   "containers",
-					   "index.json",   "lock",    "lost+found",
-					   "repositories", "uploads", "volumes"};
+	static const char *const ours[] = {"blobs",	 "cache",  "containers", "oci-layout",
+					   "index.json", "lock",   "lost+found", "repositories",
+					   "uploads",	 "volumes"};
 	_cleanup_dir_ DIR *dir = NULL;
 	_cleanup_fd_ int fd = -1;
 	const struct dirent *entry;
