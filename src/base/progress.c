@@ -194,11 +194,11 @@ static void progress_hide(void *arg)
 	_cleanup_buf_ struct buf b;
 	size_t rows, columns;
 
+	buf_init(&b, 128);
 	pthread_mutex_lock(&p->lock);
 	if (p->drawn == 0)
 		return;
 	progress_terminal(&rows, &columns);
-	buf_init(&b, 128);
 	progress_home(p, &b, columns);
 	buf_addstr(&b, "\033[J");
 	fd_write_all(STDERR_FILENO, b.data, b.len);

@@ -94,19 +94,36 @@ static int walk_again(struct walk *w)
 	return 0;
 }
 
-/* The descriptor of the directory the walk is in, or -errno. */
-static int walk_here(struct walk *w)
+/* The descriptor of the directory the walk is in; borrowed. Returns 0 or -errno. */
+static int walk_here(struct walk *w, int *ret)
 {
 	int r;
 
-	if (w->depth == 0)
-		return w->rootfd;
-	if (w->levels[w->depth - 1].fd < 0) {
+	if (w->depth > 0 && w->levels[w->depth - 1].fd < 0) {
 		r = walk_again(w);
 		if (r < 0)
 			return r;
 	}
-	return w->levels[w->depth - 1].fd;
+	*ret = w->depth > 0 ? w->levels[w->depth - 1].fd : w->rootfd;
+	return 0;
+}
+
+/* Goes up by one level, staying at the root. As everywhere, leaving a directory by its ".." asks
+ * for search permission on it. Returns 0 or -errno. */
+static int walk_up(struct walk *w)
+{
+	_cleanup_fd_ int self = -1;
+	int here, r;
+
+	r = walk_here(w, &here);
+	if (r < 0)
+		return r;
+	self = openat(here, ".", O_PATH | O_CLOEXEC);
+	if (self < 0)
+		return -errno;
+	if (w->depth > 0)
+		walk_drop(w);
+	return 0;
 }
 
 /* Enters a directory; fd is taken. */
@@ -179,17 +196,15 @@ static int walk_mkdir(struct walk *w, int here, const char *name)
 /* Goes into `name`: a directory, or a link that the next steps follow. Returns 0 or -errno. */
 static int walk_step(struct walk *w, const char *name)
 {
-	int here = walk_here(w), fd, r;
+	int here, fd, r;
 
-	if (here < 0)
-		return here;
 	if (strcmp(name, ".") == 0)
 		return 0;
-	if (strcmp(name, "..") == 0) {
-		if (w->depth > 0)
-			walk_drop(w);
-		return 0;
-	}
+	if (strcmp(name, "..") == 0)
+		return walk_up(w);
+	r = walk_here(w, &here);
+	if (r < 0)
+		return r;
 	fd = openat(here, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT && w->dir_mode >= 0) {
 		r = walk_mkdir(w, here, name);
@@ -229,19 +244,18 @@ static int walk_next(struct walk *w, char name[NAME_MAX + 1])
  * target is now the rest of the path. */
 static int walk_open_last(struct walk *w, const char *name, int flags, mode_t mode)
 {
-	int here = walk_here(w), fd, r;
 	bool follow = !(flags & O_NOFOLLOW);
+	int here, fd, r;
 
-	if (here < 0)
-		return here;
 	if (strcmp(name, "..") == 0) {
-		if (w->depth > 0)
-			walk_drop(w);
-		here = walk_here(w);
-		if (here < 0)
-			return here;
+		r = walk_up(w);
+		if (r < 0)
+			return r;
 		name = ".";
 	}
+	r = walk_here(w, &here);
+	if (r < 0)
+		return r;
 	if (!*name || strcmp(name, ".") == 0) {
 		fd = openat(here, ".", flags | O_CLOEXEC, mode);
 		return fd < 0 ? -errno : fd;
