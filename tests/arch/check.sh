@@ -41,7 +41,7 @@ plant src/shed/a.c <<'END'
 int x;
 END
 plant src/cmd/long.c <<END
-$(yes '' | head -n 250)
+$(yes 'int x;' | head -n 250)
 int x;
 END
 plant src/ns/a.c <<END
