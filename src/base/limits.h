@@ -41,6 +41,7 @@
 #define LIMIT_ZSTD_WINDOW_LOG 27		/* zstd's own default bound; 8 MiB is what writers use */
 #define LIMIT_PATH_DEPTH 2048			/* components of an archive name */
 #define LIMIT_OWNERS_SIZE (256 * LIMIT_MIB)	/* a layer's sidecar of owners: 2 million records */
+#define LIMIT_LINKS_SIZE (16 * LIMIT_MIB)	/* a layer's list of hard links to files of lower layers */
 #define LIMIT_FREE_RESERVE (64 * LIMIT_MIB)	/* free space that unpacking leaves alone */
 
 /* names: distribution/reference grammar */

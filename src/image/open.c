@@ -1,12 +1,17 @@
 #include "image/open.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/fd.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "image/link.h"
+#include "layer/lower.h"
 #include "store/blob.h"
 #include "store/scratch.h"
 
@@ -280,6 +285,22 @@ void image_release(struct image *image)
 
 /* ---- layers */
 
+/* Few layers have links into those below (layer/lower.h): one system call finds out. */
+static int check_links(struct store *s, const struct digest *ids, size_t i, struct err *err)
+{
+	_cleanup_free_ char *links = xasprintf("%s/%s", digest_encoded(&ids[i]), LAYER_LINKS_FILE);
+	_cleanup_fd_ int dir = -1;
+	int r;
+
+	if (faccessat(s->layers, links, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+		return 0;
+	dir = layer_dir_open(s, &ids[i], err);
+	r = dir < 0 ? dir : layer_links_check(dir, ids, i, err);
+	if (r == -ENOENT)
+		err_hint(err, "'strake unpack' makes them");
+	return r < 0 ? err_prefix(err, "the layer %s", ids[i].text) : 0;
+}
+
 int image_layer_dirs(struct store *s, const struct image *image, char ***ret, struct err *err)
 {
 	const struct digest *ids = image->config.diff_ids;
@@ -287,17 +308,18 @@ int image_layer_dirs(struct store *s, const struct image *image, char ***ret, st
 	_cleanup_strv_ char **dirs = NULL;
 
 	for (size_t i = 0; i < n; i++) {
-		bool again = false;
+		int r;
 
-		for (size_t j = i + 1; j < n && !again; j++)
-			again = digest_eq(&ids[i], &ids[j]);
-		if (again)
+		if (layer_is_repeated(ids, n, i))
 			continue;
 		if (!layer_dir_exists(s, &ids[i])) {
 			err_set(err, ENOENT, "the layer %s is not unpacked", ids[i].text);
 			err_hint(err, "'strake unpack' makes it again");
 			return -ENOENT;
 		}
+		r = check_links(s, ids, i, err);
+		if (r < 0)
+			return r;
 		strv_take(&dirs, layer_dir_path(s, &ids[i]));
 	}
 	if (!dirs)

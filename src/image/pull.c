@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "image/link.h"
 #include "image/pull_layers.h"
 #include "oci/image_config.h"
 #include "oci/manifest.h"
@@ -409,6 +410,8 @@ static int pull(struct pull *p, struct err *err)
 	layers.client = p->client;
 	if (r == 0)
 		r = pull_layers(&layers, &fetched, err);
+	if (r == 0)
+		r = image_link_layers(p->store, &p->manifest, &p->config, err);
 	return r < 0 ? r : publish(p, fetched, err);
 }
 

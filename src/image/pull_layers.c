@@ -121,6 +121,7 @@ static int start_ingest(struct pull_run *run, struct job *job, bool have_dir, st
 		.size = job->d->size,
 		.diff_id = *job->diff_id,
 		.dir = -1,
+		.lower_links = job->d != run->request->manifest->layers,
 		.max_unpacked = run->request->max_unpacked,
 		.what = job->d->digest.text,
 	};

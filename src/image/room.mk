@@ -1,7 +1,7 @@
 # image (L3): joins store, layer and registry. open.c is strake's; the rest links into strake-image only.
 noinst_LIBRARIES += libimage.a
 libimage_a_SOURCES = \
-	src/image/open.c src/image/open.h \
+	src/image/open.c src/image/open.h src/image/link.c src/image/link.h \
 	src/image/pull.c src/image/pull.h \
 	src/image/pull_layers.c src/image/pull_layers.h \
 	src/image/push.c src/image/push.h \

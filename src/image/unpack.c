@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "image/link.h"
 #include "layer/ingest.h"
 #include "store/blob.h"
 #include "store/scratch.h"
@@ -11,7 +12,8 @@
 /* The layer was verified when it came in; it is again, for the blob may be older than the disk is
  * sound. */
 static int unpack_layer(struct store *s, const struct descriptor *layer,
-			const struct digest *diff_id, uint64_t max_unpacked, struct err *err)
+			const struct digest *diff_id, uint64_t max_unpacked, bool lower_links,
+			struct err *err)
 {
 	struct scratch scratch = SCRATCH_INIT;
 	struct layer_request request = {
@@ -19,6 +21,7 @@ static int unpack_layer(struct store *s, const struct descriptor *layer,
 		.diff_id = *diff_id,
 		.size = layer->size,
 		.max_unpacked = max_unpacked,
+		.lower_links = lower_links,
 		.what = layer->digest.text,
 	};
 	_cleanup_fd_ int fd = blob_open(s, &layer->digest, NULL, err);
@@ -59,9 +62,9 @@ int image_unpack(struct store *s, const struct image *image, uint64_t max_unpack
 			r = err_set(err, ENOTSUP, "cannot unpack layer %s of type '%s'",
 				    m->layers[i].digest.text, m->layers[i].media_type);
 		else
-			r = unpack_layer(s, &m->layers[i], diff_id, max_unpacked, err);
+			r = unpack_layer(s, &m->layers[i], diff_id, max_unpacked, i > 0, err);
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return image_link_layers(s, m, &image->config, err);
 }

@@ -230,8 +230,8 @@ static int resolve(struct copy *c, int fd, const char *path, const struct stat *
 	return c->owners && c->records ? owner_resolve(fd, path, c->sidecar, ret) : 0;
 }
 
-static int copy_regular(struct copy *c, int sdir, int ddir, const char *name, const char *path,
-			const struct stat *st)
+static int copy_regular(struct copy *c, int sdir, const char *name, int ddir, const char *to,
+			const char *path, const struct stat *st)
 {
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, st->st_mtim};
 	_cleanup_fd_ int src = openat(sdir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC), dst = -1;
@@ -240,7 +240,7 @@ static int copy_regular(struct copy *c, int sdir, int ddir, const char *name, co
 
 	if (src < 0)
 		return -errno;
-	dst = openat(ddir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	dst = openat(ddir, to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (dst < 0)
 		return -errno;
 	r = resolve(c, src, path, st, &true_st);
@@ -253,8 +253,8 @@ static int copy_regular(struct copy *c, int sdir, int ddir, const char *name, co
 	return r;
 }
 
-static int copy_special(struct copy *c, int sdir, int ddir, const char *name, const char *path,
-			const struct stat *st)
+static int copy_special(struct copy *c, int sdir, const char *name, int ddir, const char *to,
+			const char *path, const struct stat *st)
 {
 	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, st->st_mtim};
 	struct stat true_st;
@@ -267,21 +267,21 @@ static int copy_special(struct copy *c, int sdir, int ddir, const char *name, co
 		if (n < 0)
 			return -errno;
 		target[n] = '\0';
-		if (symlinkat(target, ddir, name) < 0)
+		if (symlinkat(target, ddir, to) < 0)
 			return -errno;
-	} else if (mkfifoat(ddir, name, 0600) < 0) {
+	} else if (mkfifoat(ddir, to, 0600) < 0) {
 		return -errno;
 	}
 	if (c->owners) {
 		r = resolve(c, -1, path, st, &true_st);
 		if (r < 0)
 			return r;
-		if (fchownat(ddir, name, true_st.st_uid, true_st.st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+		if (fchownat(ddir, to, true_st.st_uid, true_st.st_gid, AT_SYMLINK_NOFOLLOW) < 0)
 			return -errno;
 	}
-	if (S_ISFIFO(st->st_mode) && fchmodat(ddir, name, st->st_mode & 07777, 0) < 0)
+	if (S_ISFIFO(st->st_mode) && fchmodat(ddir, to, st->st_mode & 07777, 0) < 0)
 		return -errno;
-	return utimensat(ddir, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
+	return utimensat(ddir, to, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
 static int link_to(struct copy *c, int ddir, const char *name, const char *first)
@@ -312,9 +312,9 @@ static int copy_file(struct copy *c, int sdir, int ddir, const char *name, char 
 	if (link && link->path)
 		r = link_to(c, ddir, name, link->path);
 	else if (S_ISREG(st->st_mode))
-		r = copy_regular(c, sdir, ddir, name, path, st);
+		r = copy_regular(c, sdir, name, ddir, name, path, st);
 	else if (S_ISLNK(st->st_mode) || S_ISFIFO(st->st_mode))
-		r = copy_special(c, sdir, ddir, name, path, st);
+		r = copy_special(c, sdir, name, ddir, name, path, st);
 	if (r < 0)
 		return err_sys(err, -r, "cannot copy '%s'", path);
 	if (link && !link->path) {
@@ -540,4 +540,15 @@ int layer_copy_tree(int dst, int src, struct err *err)
 	forget_layer(&c);
 	release(&c);
 	return r;
+}
+
+int layer_copy_file(int dst_dir, const char *dst, int src_dir, const char *src,
+		    const struct stat *st, struct err *err)
+{
+	struct copy c = {.dst = -1, .src = -1};
+	int r = S_ISREG(st->st_mode) ? copy_regular(&c, src_dir, src, dst_dir, dst, src, st)
+				     : copy_special(&c, src_dir, src, dst_dir, dst, src, st);
+
+	release(&c);
+	return r < 0 ? err_sys(err, -r, "cannot copy '%s'", src) : 0;
 }

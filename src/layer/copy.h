@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 #include "base/err.h"
 
@@ -17,5 +18,10 @@ int layer_copy(int dst, const int *layers, size_t n_layers, bool owners, struct 
 /* The content of the directory src into the empty directory dst, with its own mode and times: everything as it stands,
  * owners too where the caller may set them (in the namespace they are the container's). For seeding volumes. */
 int layer_copy_tree(int dst, int src, struct err *err);
+
+/* The file src_dir/src, which is no directory, as dst_dir/dst, which is not there: with mode, time and xattrs, its
+ * record of the owner among them; not what a sidecar says. st: of the source. */
+int layer_copy_file(int dst_dir, const char *dst, int src_dir, const char *src, const struct stat *st,
+		    struct err *err);
 
 #endif

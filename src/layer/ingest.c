@@ -77,6 +77,7 @@ static void *writer_main(void *arg)
 	const struct unpack_options options = {
 		.max_bytes = p->max_unpacked,
 		.reserve = LIMIT_FREE_RESERVE,
+		.lower_links = p->request->lower_links,
 	};
 	const void *rest;
 
@@ -277,7 +278,7 @@ static int run_pass(const struct layer_request *request, struct layer_result *re
 
 static int empty_dir(int dir, struct err *err)
 {
-	static const char *const names[] = {"root", "owners", "wh"};
+	static const char *const names[] = {"root", "owners", "owners.new", "wh", "links"};
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(names) && r == 0; i++)

@@ -21,6 +21,7 @@ struct layer_request {
 	struct digest diff_id;		/* of the tar; not set: only computed */
 	int dir;			/* an empty directory to unpack into (see unpack.h), or -1: only verify */
 	uint64_t max_unpacked;		/* bytes of the tar stream; 0: LIMIT_LAYER_UNPACKED */
+	bool lower_links;		/* see unpack.h: layers lie below this one */
 	const char *what;		/* names the layer in errors: its digest */
 };
 

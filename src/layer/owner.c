@@ -23,6 +23,7 @@
 #include "format/override_stat.h"
 
 #define OWNERS_FILE "owners"
+#define OWNERS_NEW "owners.new"
 #define OWNERS_MAGIC "strake-owners 1\n"
 #define OWNERS_WRITE 65536
 
@@ -163,7 +164,7 @@ int owners_save(const struct owners *o, int dir, struct err *err)
 	buf_init(&b, OWNERS_WRITE + 2 * LIMIT_TAR_NAME + OVERRIDE_STAT_MAX);
 	if (!o->n)
 		return 0;
-	fd = openat(dir, OWNERS_FILE, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	fd = openat(dir, OWNERS_NEW, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return err_sys(err, errno, "cannot create the layer's owners file");
 	buf_addstr(&b, OWNERS_MAGIC);
@@ -185,6 +186,8 @@ int owners_save(const struct owners *o, int dir, struct err *err)
 			return err_sys(err, -r, "cannot write the layer's owners file");
 	}
 	r = fd_write_all(fd, b.data, b.len);
+	if (r == 0 && renameat(dir, OWNERS_NEW, dir, OWNERS_FILE) < 0)
+		r = -errno;
 	if (r)
 		return err_sys(err, -r, "cannot write the layer's owners file");
 	return 0;

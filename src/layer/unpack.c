@@ -30,6 +30,7 @@
 #include "base/path.h"
 #include "base/str.h"
 #include "format/whiteout.h"
+#include "layer/lower.h"
 #include "layer/unpack_impl.h"
 
 #define CHECK_SPACE_EVERY (64 * LIMIT_MIB) /* of content; an entry counts as one block */
@@ -317,6 +318,7 @@ int layer_unpack(unpack_read_fn read, void *ctx, int dir, const struct unpack_op
 	u->dir = dir;
 	u->owners = owners;
 	u->options = options;
+	buf_init(&u->links, LIMIT_LINKS_SIZE);
 	u->unchecked = CHECK_SPACE_EVERY; /* the first entry looks */
 	r = unpack_tree_begin(u, err);
 	if (r == 0)
@@ -328,6 +330,10 @@ int layer_unpack(unpack_read_fn read, void *ctx, int dir, const struct unpack_op
 	unpack_tree_end(u);
 	if (r == 0)
 		r = owners_save(owners, dir, err);
+	if (r == 0 && u->links.len)
+		r = fd_write_file_atomic(dir, LAYER_LINKS_FILE, u->links.data, u->links.len, 0600,
+					 err);
+	buf_release(&u->links);
 	if (r == 0 && ret_entries)
 		*ret_entries = u->entries;
 	return r;

@@ -283,6 +283,43 @@ static int share_record(struct unpack *u, const struct unpack_dir *from, const c
 	return record_aside(u, to, to_name, &stat, err);
 }
 
+/* The target is not in this layer: a lower one may have it. */
+static int record_link(struct unpack *u, const struct unpack_entry *e, struct err *err)
+{
+	struct unpack_dir *to;
+	const char *name;
+	int r;
+
+	if (!u->options->lower_links)
+		return err_sys(err, ENOENT, "hard link to '%s'", e->target);
+	r = unpack_parent(u, e->path, &to, &name, err);
+	if (r == 0)
+		r = unpack_clear(u, to, name, err);
+	if (r < 0)
+		return r;
+	r = buf_add(&u->links, e->path, strlen(e->path) + 1);
+	if (r == 0)
+		r = buf_add(&u->links, e->target, strlen(e->target) + 1);
+	if (r < 0)
+		return err_set(err, EFBIG, "too many hard links to files of lower layers");
+	return 0;
+}
+
+/* The target's directory, never made for this; its attributes. 1 when it is there, else 0. */
+static int find_target(struct unpack *u, const char *target, struct unpack_dir **ret,
+		       const char **ret_name, struct stat *st, struct err *err)
+{
+	const char *slash = strrchr(target, '/');
+	int r = unpack_dir_find(u, target, slash ? (size_t)(slash - target) : 0, ret, err);
+
+	if (r <= 0)
+		return r;
+	*ret_name = slash ? slash + 1 : target;
+	if (fstatat((*ret)->fd, *ret_name, st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : err_sys(err, errno, "hard link to '%s'", target);
+}
+
 /* One try at the link: 0, or 1 when something else had to be removed first. */
 static int try_link(struct unpack *u, const struct unpack_entry *e, struct err *err)
 {
@@ -291,14 +328,12 @@ static int try_link(struct unpack *u, const struct unpack_entry *e, struct err *
 	struct stat target, there;
 	int r;
 
-	r = unpack_parent(u, e->target, &from, &from_name, err);
-	if (r < 0)
-		return r;
+	r = find_target(u, e->target, &from, &from_name, &target, err);
+	if (r <= 0)
+		return r < 0 ? r : record_link(u, e, err);
 	r = unpack_parent(u, e->path, &to, &to_name, err);
 	if (r < 0)
 		return r;
-	if (fstatat(from->fd, from_name, &target, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys(err, errno, "hard link to '%s'", e->target);
 	if (S_ISDIR(target.st_mode))
 		return err_set(err, EBADMSG, "hard link to the directory '%s'", e->target);
 	if (S_ISCHR(target.st_mode))

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "layer/owner.h"
 #include "layer/unpack.h"
@@ -34,13 +35,14 @@ struct unpack {
 	int dir; /* the layer directory */
 	struct unpack_dir slots[UNPACK_SLOTS];
 	uint64_t tick;
-	unsigned int links; /* dangling symlinks on the way to the directory being made */
+	unsigned int dangling; /* symlinks to nothing on the way to the directory being made */
 	mode_t mask; /* permission bits that a creation does not get: umask or default ACL */
 	bool no_xattr; /* the file system takes no user.* */
 	bool no_mknod; /* ... and no 0:0 device: whiteouts are .wh. files */
 	bool warned_xattr; /* said that one did not fit */
 	struct owners *owners;
 	const struct unpack_options *options;
+	struct buf links; /* the file "links" (lower.h) */
 	uint64_t entries;
 	uint64_t content; /* bytes of file content so far */
 	uint64_t unchecked; /* bytes since the last look at the free space */
@@ -70,6 +72,9 @@ void unpack_tree_end(struct unpack *u);
 
 /* The directory `path` (len bytes) opened, made when missing. Valid until the third next call. */
 int unpack_dir_open(struct unpack *u, const char *path, size_t len, struct unpack_dir **ret,
+		    struct err *err);
+/* The directory when it is there: 1, else 0, or -errno. */
+int unpack_dir_find(struct unpack *u, const char *path, size_t len, struct unpack_dir **ret,
 		    struct err *err);
 /* The parent of path, and the last component. path is not "". */
 int unpack_parent(struct unpack *u, const char *path, struct unpack_dir **ret, const char **ret_name,

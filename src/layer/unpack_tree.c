@@ -276,7 +276,7 @@ static int step_through_link(struct unpack *u, struct unpack_dir *parent, const 
 		return adopt_opened(u, fd, path, len, ret, err);
 	if (fd != -ENOENT)
 		return err_sys(err, -fd, "cannot open the directory '%s'", path);
-	if (u->links >= MAX_LINKS)
+	if (u->dangling >= MAX_LINKS)
 		return err_set(err, ELOOP, "too many symlinks at '%s'", path);
 	target = xmalloc(PATH_MAX);
 	n = readlinkat(parent->fd, name, target, PATH_MAX - 1);
@@ -286,9 +286,9 @@ static int step_through_link(struct unpack *u, struct unpack_dir *parent, const 
 	joined = xasprintf("/%.*s/%s", *target != '/' && slash ? (int)(slash - path) : 0, path,
 			   target);
 	clean = path_clean(joined);
-	u->links++;
+	u->dangling++;
 	r = unpack_dir_open(u, clean + 1, strlen(clean + 1), ret, err);
-	u->links--;
+	u->dangling--;
 	return r;
 }
 
@@ -363,6 +363,25 @@ int unpack_dir_open(struct unpack *u, const char *path, size_t len, struct unpac
 	if (fd != -ENOENT && fd != -ENOTDIR)
 		return err_sys(err, -fd, "cannot open its directory '%s'", text);
 	return make_walk(u, text, len, ret, err);
+}
+
+int unpack_dir_find(struct unpack *u, const char *path, size_t len, struct unpack_dir **ret,
+		    struct err *err)
+{
+	char text[PATH_MAX];
+	int fd, r;
+
+	*ret = slot_find(u, path, len);
+	if (*ret)
+		return 1;
+	snprintf(text, sizeof(text), "%.*s", (int)len, path);
+	fd = root_open(u->slots[0].fd, text, O_RDONLY | O_DIRECTORY, 0);
+	if (fd == -ENOENT || fd == -ENOTDIR)
+		return 0;
+	if (fd < 0)
+		return err_sys(err, -fd, "cannot open the directory '%s'", text);
+	r = adopt_opened(u, fd, path, len, ret, err);
+	return r < 0 ? r : 1;
 }
 
 int unpack_parent(struct unpack *u, const char *path, struct unpack_dir **ret,

@@ -16,6 +16,7 @@ static int run(const char *name)
 	suite_add_tcase(s, layer_whiteout_case());
 	suite_add_tcase(s, layer_owner_case());
 	suite_add_tcase(s, layer_copy_case());
+	suite_add_tcase(s, layer_lower_case());
 	suite_add_tcase(s, layer_ingest_case());
 	suite_add_tcase(s, layer_convert_case());
 	return unit_run(s);

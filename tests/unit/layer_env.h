@@ -57,5 +57,6 @@ TCase *layer_ingest_case(void);
 TCase *layer_copy_case(void);
 TCase *layer_owner_case(void);
 TCase *layer_convert_case(void);
+TCase *layer_lower_case(void);
 
 #endif
