@@ -1,7 +1,7 @@
 #!/bin/sh
 # law.sh TREE [PROGRAM]: the dependency and size law of ARCHITECTURE.md, read from the #include lines of
 # TREE/src, the length of its files and functions, and the libraries PROGRAM (strake) is linked to. Prints
-# each breach and exits 1 when there is one.
+# each breach and exits 1 when there is one. Files of more than 500 lines are noted on stderr.
 set -u
 export LC_ALL=C
 
@@ -49,7 +49,14 @@ includes=$(awk '
 			printf "%s:%d: \"%s\" does not name its room\n", FILENAME, FNR, header
 			next
 		}
+		if (header ~ /\.\./) {
+			printf "%s:%d: %s goes around the rooms\n", FILENAME, FNR, header
+			next
+		}
 		other = where[1]
+		# NAME_impl.h is between the files of one room
+		if (other != room && header ~ /_impl\.h$/)
+			printf "%s:%d: %s is private to %s\n", FILENAME, FNR, header, other
 		if (free || other == room)
 			next
 		if (!(other in level) || level[other] >= level[room])
@@ -64,6 +71,8 @@ sizes=$(awk '
 		limit = file ~ /\.h$/ ? 150 : file ~ /^src\/cmd\// ? 250 : 800
 		if (file && lines > limit)
 			printf "%s: %d lines, more than %d\n", file, lines, limit
+		else if (file && lines > 500)
+			printf "law: note: %s has %d lines, 500 are plenty\n", file, lines >"/dev/stderr"
 	}
 	FNR == 1 { close_file(); file = FILENAME }
 	{ lines = FNR }

@@ -435,7 +435,6 @@ END_TEST
 
 START_TEST(touching)
 {
-	_cleanup_free_ char *text = NULL;
 	struct stat st;
 	int fd;
 
