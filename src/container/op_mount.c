@@ -50,6 +50,38 @@ static int target_file(struct child *c, const char *target, struct err *err)
 		      : fd;
 }
 
+/* What the user or the image wants mounted must not stand in for what the kernel says about
+ * processes: programs, ours among them, decide by it (CVE-2019-16884, CVE-2023-27561). Files that
+ * only describe the machine may be replaced, as lxcfs does. */
+static int refuse_inside_proc(int fd, const char *target, struct err *err)
+{
+	static const char *const harmless[] = {
+		"/proc/cpuinfo", "/proc/diskstats", "/proc/loadavg", "/proc/meminfo",
+		"/proc/stat",	 "/proc/swaps",	    "/proc/uptime",
+	};
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return err_sys(err, errno, "cannot look at '%s'", target);
+	if (fs.f_type != PROC_SUPER_MAGIC)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(harmless); i++) {
+		if (str_eq(target, harmless[i]))
+			return 0;
+	}
+	return err_set(err, EPERM, "cannot mount on '%s': it is inside /proc", target);
+}
+
+/* A mount point that the user or the image names. */
+static int wished_target(struct child *c, const char *target, bool directory, struct err *err)
+{
+	_cleanup_fd_ int fd = directory ? target_dir(c, target, err) : target_file(c, target, err);
+
+	if (fd < 0 || refuse_inside_proc(fd, target, err) < 0)
+		return -err->code;
+	return steal_fd(&fd);
+}
+
 static int mount_fs(struct child *c, const char *target, const char *fstype, unsigned long flags,
 		    const char *data, struct err *err)
 {
@@ -60,18 +92,18 @@ static int mount_fs(struct child *c, const char *target, const char *fstype, uns
 	return mount_on(fd, target, fstype, fstype, flags, data, err);
 }
 
-static int bind_path(struct child *c, const char *source, const char *target, unsigned long attr,
-		     struct err *err)
+/* A directory of the host, with all that is mounted below it. */
+static int bind_host_dir(struct child *c, const char *source, const char *target,
+			 unsigned long attr, struct err *err)
 {
-	_cleanup_fd_ int from = open(source, O_PATH | O_CLOEXEC), to = -1;
-	struct stat st;
+	_cleanup_fd_ int from = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC), to = -1;
 
-	if (from < 0 || fstat(from, &st) < 0)
+	if (from < 0)
 		return err_sys(err, errno, "cannot open '%s'", source);
-	to = S_ISDIR(st.st_mode) ? target_dir(c, target, err) : target_file(c, target, err);
+	to = target_dir(c, target, err);
 	if (to < 0)
 		return to;
-	return mount_bind(from, to, target, attr, S_ISDIR(st.st_mode), MS_PRIVATE, err);
+	return mount_bind(from, to, target, attr, true, MS_PRIVATE, err);
 }
 
 /* The kernel mounts a new /proc only where the one it would replace is fully visible: not inside a
@@ -86,8 +118,8 @@ int op_proc(struct child *c, const struct op *op, struct err *err)
 	log_verbose("a new /proc is refused here (the outer one has masked paths): showing the "
 		    "outer one");
 	*err = (struct err)ERR_INIT;
-	return bind_path(c, "/proc", op->target,
-			 MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, err);
+	return bind_host_dir(c, "/proc", op->target,
+			     MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, err);
 }
 
 int op_sys(struct child *c, const struct op *op, struct err *err)
@@ -97,7 +129,7 @@ int op_sys(struct child *c, const struct op *op, struct err *err)
 	_cleanup_fd_ int cgroup = -1;
 	struct statfs fs;
 	struct err ignored = ERR_INIT;
-	int ret = bind_path(c, "/sys", op->target, attr, err);
+	int ret = bind_host_dir(c, "/sys", op->target, attr, err);
 
 	if (ret < 0)
 		return ret;
@@ -113,20 +145,51 @@ int op_sys(struct child *c, const struct op *op, struct err *err)
 
 int op_bind(struct child *c, const struct op *op, struct err *err)
 {
+	_cleanup_fd_ int from = -1, to = -1;
+	struct stat st;
+
 	if (op->make_source && access(op->source, F_OK) < 0 && errno == ENOENT &&
 	    fd_mkdir_p(AT_FDCWD, op->source, 0755, err) < 0)
 		return err_prefix(err, "volume '%s'", op->source);
-	return bind_path(c, op->source, op->target, op->flags, err);
+	from = open(op->source, O_PATH | O_CLOEXEC);
+	if (from < 0 || fstat(from, &st) < 0)
+		return err_sys(err, errno, "cannot open '%s'", op->source);
+	to = wished_target(c, op->target, S_ISDIR(st.st_mode), err);
+	if (to < 0)
+		return to;
+	return mount_bind(from, to, op->target, op->flags, S_ISDIR(st.st_mode), MS_PRIVATE, err);
 }
 
 int op_tmpfs(struct child *c, const struct op *op, struct err *err)
 {
-	return mount_fs(c, op->target, "tmpfs", op->flags, op->data, err);
+	_cleanup_fd_ int fd = wished_target(c, op->target, true, err);
+
+	if (fd < 0)
+		return fd;
+	return mount_on(fd, op->target, "tmpfs", "tmpfs", op->flags, op->data, err);
+}
+
+/* Only what the image itself has is copied: where something else is mounted already (/dev, /sys)
+ * the volume begins empty. */
+static int seed_volume(struct child *c, const struct op *op, int volume, struct err *err)
+{
+	_cleanup_fd_ int from = root_open(c->root_fd, op->target, O_RDONLY | O_DIRECTORY, 0);
+	struct stat root, st;
+
+	if (from < 0)
+		return err_sys(err, -from, "cannot read '%s'", op->target);
+	if (fstat(c->root_fd, &root) < 0 || fstat(from, &st) < 0)
+		return err_sys(err, errno, "cannot look at '%s'", op->target);
+	if (root.st_dev != st.st_dev)
+		return 0;
+	if (layer_copy_tree(volume, from, err) < 0)
+		return err_prefix(err, "cannot fill the volume of '%s'", op->target);
+	return 0;
 }
 
 int op_volume(struct child *c, const struct op *op, struct err *err)
 {
-	_cleanup_fd_ int to = target_dir(c, op->target, err), from = -1, volume = -1;
+	_cleanup_fd_ int to = wished_target(c, op->target, true, err), volume = -1;
 
 	if (to < 0)
 		return to;
@@ -135,11 +198,8 @@ int op_volume(struct child *c, const struct op *op, struct err *err)
 	volume = open(op->source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (volume < 0)
 		return err_sys(err, errno, "cannot open '%s'", op->source);
-	from = root_open(c->root_fd, op->target, O_RDONLY | O_DIRECTORY, 0);
-	if (from < 0)
-		return err_sys(err, -from, "cannot read '%s'", op->target);
-	if (layer_copy_tree(volume, from, err) < 0)
-		return err_prefix(err, "cannot fill the volume of '%s'", op->target);
+	if (seed_volume(c, op, volume, err) < 0)
+		return -err->code;
 	return mount_bind(volume, to, op->target, op->flags, false, MS_PRIVATE, err);
 }
 

@@ -162,21 +162,20 @@ static int stack_copy(const struct rootfs *r, int root_fd, struct err *err)
 
 static int stack(const struct rootfs *r, int dirfd, int root_fd, struct err *err)
 {
+	const char *asked = r->mode == OVERLAY_AUTO ? "" : ", as asked";
 	int ret;
 
-	if (r->mode == OVERLAY_COPY)
-		return stack_copy(r, root_fd, err);
-	ret = stack_kernel(r, dirfd, root_fd, err);
-	if (ret == 0) {
-		log_verbose("root file system: kernel overlay over %zu layers",
-			    strv_len(r->layers));
-		return 0;
+	if (r->mode != OVERLAY_COPY) {
+		ret = stack_kernel(r, dirfd, root_fd, err);
+		if (ret == 0)
+			log_verbose("root file system: kernel overlay over %zu layers%s",
+				    strv_len(r->layers), asked);
+		if (ret == 0 || r->mode == OVERLAY_KERNEL)
+			return ret;
+		log_verbose("the kernel overlay does not work here: %s", err->msg);
+		*err = (struct err)ERR_INIT;
 	}
-	if (r->mode == OVERLAY_KERNEL)
-		return ret;
-	log_verbose("root file system: a copy, since the kernel overlay does not work here: %s",
-		    err->msg);
-	*err = (struct err)ERR_INIT;
+	log_verbose("root file system: copy of %zu layers%s", strv_len(r->layers), asked);
 	return stack_copy(r, root_fd, err);
 }
 

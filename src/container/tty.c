@@ -12,6 +12,19 @@
 
 #include "base/fd.h"
 
+/* Gives the pseudo terminal the size of the first of our standard streams that is a terminal. */
+static void copy_size(int master)
+{
+	struct winsize size;
+
+	for (int fd = 0; fd <= 2; fd++) {
+		if (ioctl(fd, TIOCGWINSZ, &size) == 0) {
+			ioctl(master, TIOCSWINSZ, &size);
+			return;
+		}
+	}
+}
+
 int tty_open(int dev_fd, int *ret_master, int *ret_slave, struct err *err)
 {
 	_cleanup_fd_ int master = openat(dev_fd, "pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -24,6 +37,8 @@ int tty_open(int dev_fd, int *ret_master, int *ret_slave, struct err *err)
 	*ret_slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (*ret_slave < 0)
 		return err_sys(err, errno, "cannot open the pseudo terminal's slave");
+	/* Before the command can ask. */
+	copy_size(master);
 	*ret_master = steal_fd(&master);
 	return 0;
 }
@@ -80,14 +95,7 @@ int tty_receive(int socket, struct err *err)
 
 void tty_relay_resize(struct tty_relay *r)
 {
-	struct winsize size;
-
-	for (int fd = 0; fd <= 2; fd++) {
-		if (ioctl(fd, TIOCGWINSZ, &size) == 0) {
-			ioctl(r->master, TIOCSWINSZ, &size);
-			return;
-		}
-	}
+	copy_size(r->master);
 }
 
 int tty_relay_start(struct tty_relay *r, int master, bool forward_input, struct err *err)

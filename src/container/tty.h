@@ -8,7 +8,7 @@
 
 #include "base/err.h"
 
-/* A new pair of the devpts mounted at dev_fd/pts. */
+/* A new pair of the devpts mounted at dev_fd/pts, as large as the caller's terminal. */
 int tty_open(int dev_fd, int *ret_master, int *ret_slave, struct err *err);
 /* Passes the master over a socket (SCM_RIGHTS), and takes it. tty_receive: -EPIPE when the other
  * side closed. */
