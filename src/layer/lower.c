@@ -243,55 +243,72 @@ static bool is_taken(int parent, const char *base)
 	return true;
 }
 
-static int make_from(struct make *m, int parent, const char *base, const char *name,
-		     const char *target, struct err *err)
+/* The target, found by s at path in layer `at`, under the name parent/base. */
+static int make_from(struct make *m, size_t at, const struct search *s, const char *path,
+		     int parent, const char *base, const char *name, struct err *err)
 {
-	_cleanup_free_ char *path = NULL;
-	struct search s = {.dir = -1};
-	int at = search_all(m->roots, m->n + 1, target, &path, &s), r = 0;
-	_cleanup_fd_ int dir = s.dir;
+	int r;
 
-	if (at < 0)
-		return err_set(err, ENOENT, "'%s': hard link to '%s', which no layer has", name,
-			       target);
-	if (S_ISDIR(s.st.st_mode))
-		return err_set(err, EBADMSG, "'%s': hard link to the directory '%s'", name, target);
-	if ((size_t)at == m->n) {
-		if (linkat(dir, s.name, parent, base, 0) < 0)
+	if (at == m->n) {
+		if (linkat(s->dir, s->name, parent, base, 0) < 0)
 			return err_sys(err, errno, "'%s': cannot create the hard link", name);
 		return 0;
 	}
 	unlinkat(parent, NEW_NAME, 0);
-	r = layer_copy_file(parent, NEW_NAME, dir, s.name, &s.st, err);
+	r = layer_copy_file(parent, NEW_NAME, s->dir, s->name, &s->st, err);
 	if (r == 0 && renameat(parent, NEW_NAME, parent, base) < 0)
 		r = err_sys(err, errno, "'%s': cannot create the hard link", name);
-	return r < 0 ? r : take_record(m, (size_t)at, path, name, err);
+	return r < 0 ? r : take_record(m, at, path, name, err);
+}
+
+/* The directory of the link, or -1 when a later entry of the layer took its place or the link's. */
+static int open_place(struct make *m, const char *name, const char **ret_base, struct stat *st,
+		      int *ret, struct err *err)
+{
+	_cleanup_fd_ int parent = root_open_parent(m->roots[m->n], name, ret_base), dir = -1;
+
+	*ret = -1;
+	if (parent == -ENOENT || parent == -ENOTDIR)
+		return 0;
+	if (parent < 0)
+		return err_sys(err, -parent, "'%s': cannot open its directory", name);
+	dir = openat(parent, ".", DIR_FLAGS);
+	if (dir < 0 || fstat(dir, st) < 0)
+		return err_sys(err, errno, "'%s': cannot open its directory", name);
+	if (!is_taken(dir, *ret_base))
+		*ret = steal_fd(&dir);
+	return 0;
 }
 
 /* first: the earlier link of this layer to the same target, or NULL. Returns 1, or 0 when a later
- * entry has the place. */
+ * entry has the place; the target must be there nevertheless. */
 static int make_link(struct make *m, const char *name, const char *target, const char *first,
 		     struct err *err)
 {
 	const char *base, *first_base;
-	_cleanup_fd_ int parent = root_open_parent(m->roots[m->n], name, &base), first_dir = -1,
-			 dir = -1;
+	_cleanup_free_ char *path = NULL;
+	_cleanup_fd_ int dir = -1, first_dir = -1, found = -1;
+	struct search s = {.dir = -1};
 	struct stat st;
-	int r = 0;
+	int at, r = open_place(m, name, &base, &st, &dir, err);
 
-	if (parent == -ENOENT || parent == -ENOTDIR)
-		return 0; /* a later entry took the place of its directory */
-	if (parent < 0)
-		return err_sys(err, -parent, "'%s': cannot open its directory", name);
-	dir = openat(parent, ".", DIR_FLAGS);
-	if (dir < 0 || fstat(dir, &st) < 0)
-		return err_sys(err, errno, "'%s': cannot open its directory", name);
-	if (is_taken(dir, base))
-		return 0;
+	if (r < 0)
+		return r;
 	if (first)
 		first_dir = root_open_parent(m->roots[m->n], first, &first_base);
-	if (first_dir < 0 || linkat(first_dir, first_base, dir, base, 0) < 0)
-		r = make_from(m, dir, base, name, target, err);
+	if (first_dir < 0 || dir < 0 || linkat(first_dir, first_base, dir, base, 0) < 0) {
+		at = search_all(m->roots, m->n + 1, target, &path, &s);
+		found = s.dir;
+		if (at < 0)
+			return err_set(err, ENOENT, "'%s': hard link to '%s', which no layer has",
+				       name, target);
+		if (S_ISDIR(s.st.st_mode))
+			return err_set(err, EBADMSG, "'%s': hard link to the directory '%s'", name,
+				       target);
+		if (dir < 0)
+			return 0;
+		r = make_from(m, (size_t)at, &s, path, dir, base, name, err);
+	}
 	if (r == 0) {
 		const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, st.st_mtim};
 

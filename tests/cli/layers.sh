@@ -36,7 +36,7 @@ done
 it "a hard link to a file of a lower layer"
 ok strake pull -q "$REGISTRY/hardlower"
 for overlay in kernel copy; do
-	prints "lower d" strake run --rm --overlay=$overlay "$REGISTRY/hardlower" sh -c 'echo $(cat /link /d/link)'
+	prints "lowerd" strake run --rm --overlay=$overlay "$REGISTRY/hardlower" sh -c 'echo $(cat /link /d/link)'
 done
 
 it "owners"

@@ -142,6 +142,12 @@ START_TEST(as_the_merged_tree_shows)
 	bad_top(&t, EBADMSG, "hard link to the directory 'dir'");
 	tar_link(&t, "link", "link");
 	bad_top(&t, ENOENT, "hard link to 'link'");
+	tar_link(&t, "link", "never");
+	tar_file(&t, "link", "replaced, and wrong all the same");
+	bad_top(&t, ENOENT, "hard link to 'never'");
+	tar_link(&t, "d/link", "never");
+	tar_file(&t, "d", "");
+	bad_top(&t, ENOENT, "hard link to 'never'");
 	tar_dir(&t, "gone");
 	tar_link(&t, "link", "gone/file");
 	bad_top(&t, ENOENT, "hard link to 'gone/file'");
