@@ -46,7 +46,7 @@
 
 static char *list_text(const struct digest *below, size_t n)
 {
-	struct buf b;
+	_cleanup_buf_ struct buf b;
 
 	buf_init(&b, LOWER_MAX);
 	for (size_t i = 0; i < n; i++) {
