@@ -1,8 +1,7 @@
-/* ingest: one pass over a compressed layer, on a thread of its own beside the download.
- *
- * It hashes the compressed bytes, inflates, hashes the tar, unpacks it, and compares: nothing is read
- * twice (only a resumed download's prefix is read once more). When the stream restarts, it begins again.
- */
+/* ingest: one pass over a compressed layer, on a thread of its own beside the download. * It
+ * hashes the compressed bytes, inflates, hashes the tar, unpacks it, and compares: nothing is read
+ * twice (only a resumed download's prefix is read once more). When the stream restarts, it begins
+ * again. */
 #ifndef STRAKE_LAYER_INGEST_H
 #define STRAKE_LAYER_INGEST_H
 
@@ -39,12 +38,12 @@ struct layer_ingest;
 int layer_ingest_start(const struct layer_request *request, struct layer_ingest **ret, struct err *err);
 /* Whether the thread has ended, so that a join does not wait; for event loops. */
 bool layer_ingest_done(const struct layer_ingest *ingest);
-/* Waits and frees. Errors: -EBADMSG wrong digest, size or corrupt data; -EFBIG over a limit; -ENOSPC ... A
- * failed ingest has cancelled its stream. */
+/* Waits and frees. Errors: -EBADMSG wrong digest, size or corrupt data; -EFBIG over a limit;
+ * -ENOSPC ... A failed ingest has cancelled its stream. */
 int layer_ingest_join(struct layer_ingest *ingest, struct layer_result *ret, struct err *err);
 
-/* The same for a file that is complete, and waits; its threads have ended when it returns. request->stream is
- * not used. */
+/* The same for a file that is complete, and waits; its threads have ended when it returns.
+ * request->stream is not used. */
 int layer_ingest_file(int fd, const struct layer_request *request, struct layer_result *ret,
 		      struct err *err);
 

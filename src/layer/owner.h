@@ -27,8 +27,8 @@ bool owners_is_full(const struct owners *o);
 int owners_save(const struct owners *o, int dir, struct err *err);
 int owners_load(int dir, struct owners **ret, struct err *err);
 
-/* The true attributes of the file `fd` (O_PATH or not) at `path` below root/: *st is what fstat said and is
- * changed in place (uid, gid, mode, type, rdev), 0:0 when nothing is recorded. */
+/* The true attributes of the file `fd` (O_PATH or not) at `path` below root/: *st is what fstat
+ * said and is changed in place (uid, gid, mode, type, rdev), 0:0 when nothing is recorded. */
 int owner_resolve(int fd, const char *path, const struct owners *o, struct stat *st);
 
 #endif

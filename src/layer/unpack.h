@@ -7,10 +7,14 @@
  *	wh		empty, only when whiteouts are ".wh." files because the file system takes no
  *			0:0 device: the kernel overlay cannot use such a layer
  *
- * All files belong to the caller. Whiteouts become `c 0 0`, opaque directories user.overlay.opaque=y.
- * Device nodes become empty files with their type in override_stat. An owner other than 0:0, or a mode
- * that had to be widened to stay readable, is recorded in override_stat. Reserved xattrs are dropped,
- * security.capability too (an ordinary user cannot set it). Hard links stay links. mtimes are kept.
+ * All files belong to the caller. Whiteouts become `c 0 0`, opaque directories
+ * user.overlay.opaque=y. Device nodes become empty files with their type in override_stat. An owner
+ * other than 0:0, or a mode that had to be widened to stay readable, is recorded in override_stat.
+ * Reserved xattrs are dropped, security.capability too (an ordinary user cannot set it). Hard links
+ * stay links. mtimes are kept.
+ *
+ * STRAKE_NO_XATTR=1 and STRAKE_NO_MKNOD=1 in the environment force what a file system without user
+ * xattrs, or without 0:0 devices, makes necessary.
  */
 #ifndef STRAKE_LAYER_UNPACK_H
 #define STRAKE_LAYER_UNPACK_H
@@ -21,7 +25,8 @@
 
 #include "base/err.h"
 
-/* Up to len bytes of the tar at *ret_buf, valid until the next call: the count, 0 at the end, -errno. */
+/* Up to len bytes of the tar at *ret_buf, valid until the next call: the count, 0 at the end,
+ * -errno. */
 typedef ssize_t (*unpack_read_fn)(void *ctx, const void **ret_buf);
 
 struct unpack_options {

@@ -1,5 +1,5 @@
-/* unpack_impl: what unpack.c (the tar), unpack_tree.c (directories, whiteouts) and unpack_entry.c (one
- * entry) share. One thread at a time. */
+/* unpack_impl: what unpack.c (the tar), unpack_tree.c (directories, whiteouts) and unpack_entry.c
+ * (one entry) share. One thread at a time. */
 #ifndef STRAKE_LAYER_UNPACK_IMPL_H
 #define STRAKE_LAYER_UNPACK_IMPL_H
 
@@ -82,8 +82,9 @@ int unpack_parent(struct unpack *u, const char *path, struct unpack_dir **ret, c
 /* Takes over the descriptor of a directory: its slot, named path (NULL: not named yet). */
 struct unpack_dir *unpack_dir_adopt(struct unpack *u, int fd, const struct stat *st, const char *path,
 				    size_t len);
-/* Makes room at parent/name, whatever is there. Returns 1 when what went hid the lower layers' content (so
- * that a directory taking the place must be opaque), 0 when it did not or nothing was there, -errno. */
+/* Makes room at parent/name, whatever is there. Returns 1 when what went hid the lower layers'
+ * content (so that a directory taking the place must be opaque), 0 when it did not or nothing was
+ * there, -errno. */
 int unpack_clear(struct unpack *u, struct unpack_dir *parent, const char *name, struct err *err);
 /* Removes the ".wh.NAME" form of a whiteout, where that form is in use; returns as unpack_clear(). */
 int unpack_unwhite(struct unpack *u, struct unpack_dir *parent, const char *name, struct err *err);
@@ -93,7 +94,8 @@ int unpack_whiteout(struct unpack *u, struct unpack_dir *parent, const char *nam
 /* Whether the mode a creation with these bits in parent gives differs from disk_mode. */
 bool unpack_mode_differs(const struct unpack *u, const struct unpack_dir *parent, mode_t disk_mode,
 			 bool directory);
-/* dir's real path below root/, symlinks resolved, plus "/" name (NULL: without), into out[PATH_MAX]. */
+/* dir's real path below root/, symlinks resolved, plus "/" name (NULL: without), into
+ * out[PATH_MAX]. */
 int unpack_real_path(const struct unpack *u, const struct unpack_dir *dir, const char *name, char *out,
 		     struct err *err);
 

@@ -39,6 +39,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/root_open.h"
+#include "base/str.h"
 #include "format/whiteout.h"
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
@@ -461,8 +462,8 @@ int unpack_tree_begin(struct unpack *u, struct err *err)
 
 	for (size_t i = 0; i < UNPACK_SLOTS; i++)
 		u->slots[i].fd = -1;
-	u->no_xattr = getenv("STRAKE_NO_XATTR") != NULL;
-	u->no_mknod = getenv("STRAKE_NO_MKNOD") != NULL;
+	u->no_xattr = str_eq(getenv("STRAKE_NO_XATTR"), "1");
+	u->no_mknod = str_eq(getenv("STRAKE_NO_MKNOD"), "1");
 	if (mkdirat(u->dir, "root", 0777) < 0)
 		return err_sys(err, errno, "cannot create the layer's root");
 	root->fd = openat(u->dir, "root", DIR_FLAGS);
