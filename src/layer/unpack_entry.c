@@ -24,6 +24,9 @@
 #include "format/whiteout.h"
 #include "layer/unpack_impl.h"
 
+/* Large files go to the disk while the rest is unpacked: less is left for the sync at the end. */
+#define WRITE_AT_ONCE (1024 * 1024)
+
 static bool is_device(const struct unpack_entry *e)
 {
 	return S_ISCHR(e->type) || S_ISBLK(e->type);
@@ -129,6 +132,8 @@ static int place_file(struct unpack *u, struct unpack_dir *parent, const char *n
 		r = unpack_xattrs(u, e, fd, err);
 	if (r == 0)
 		r = finish_file(u, fd, parent, e, mode, err);
+	if (r == 0 && e->size >= WRITE_AT_ONCE)
+		sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* only begins */
 	if (close(fd) < 0 && r == 0)
 		r = unpack_write_failed(errno, "cannot close the file", err);
 	return r;
