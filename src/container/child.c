@@ -17,23 +17,15 @@
 #include "ns/diagnose.h"
 
 static int (*const operations[OP_KINDS])(struct child *, const struct op *, struct err *) = {
-	[OP_ROOTFS] = op_rootfs,
-	[OP_PROC] = op_proc,
-	[OP_SYS] = op_sys,
-	[OP_DEV] = op_dev,
-	[OP_CONSOLE] = op_console,
-	[OP_BIND] = op_bind,
-	[OP_TMPFS] = op_tmpfs,
-	[OP_VOLUME] = op_volume,
-	[OP_MASK] = op_mask,
-	[OP_READONLY] = op_readonly,
-	[OP_ROOT_READONLY] = op_root_readonly,
-	[OP_PIVOT] = op_pivot,
-	[OP_HOSTNAME] = op_hostname,
-	[OP_WORKDIR] = op_workdir,
-	[OP_USER] = op_user,
-	[OP_CAPS] = op_caps,
-	[OP_NO_NEW_PRIVS] = op_no_new_privs,
+	[OP_ROOTFS] = op_rootfs,     [OP_PROC] = op_proc,
+	[OP_SYS] = op_sys,	     [OP_DEV] = op_dev,
+	[OP_CONSOLE] = op_console,   [OP_BIND] = op_bind,
+	[OP_ETC_FILE] = op_etc_file, [OP_TMPFS] = op_tmpfs,
+	[OP_VOLUME] = op_volume,     [OP_MASK] = op_mask,
+	[OP_READONLY] = op_readonly, [OP_ROOT_READONLY] = op_root_readonly,
+	[OP_PIVOT] = op_pivot,	     [OP_HOSTNAME] = op_hostname,
+	[OP_WORKDIR] = op_workdir,   [OP_USER] = op_user,
+	[OP_CAPS] = op_caps,	     [OP_NO_NEW_PRIVS] = op_no_new_privs,
 	[OP_EXEC] = op_exec,
 };
 
@@ -118,7 +110,7 @@ void child_main(const struct plan *plan, int socket, int error_fd, int entry_fd)
 		.socket = socket,
 		.error_fd = error_fd,
 		.entry_fd = entry_fd,
-		.host_root_fd = -1,
+		.private_fd = -1,
 		.env = strv_copy(plan->env),
 	};
 	struct err err = ERR_INIT;

@@ -8,13 +8,13 @@
 /* What an operation works on. */
 struct child {
 	const struct plan *plan;
-	int root_fd;	  /* O_PATH: the new root; after OP_PIVOT it is "/" */
-	int socket;	  /* to the parent: "go" comes in, the terminal's master goes out */
-	int error_fd;	  /* one struct err, or end of file when the command runs */
-	int entry_fd;	  /* the sealed strake-entry; -1 until the child has cloned one */
-	int host_root_fd; /* O_PATH: the host's root, for sources; -1 after the pivot */
-	char **env;	  /* the plan's, with HOME added once the user is known (owned) */
-	bool root_user;	  /* the command runs with id 0 */
+	int root_fd;	/* O_PATH: the new root; after OP_PIVOT it is "/" */
+	int socket;	/* to the parent: "go" comes in, the terminal's master goes out */
+	int error_fd;	/* one struct err, or end of file when the command runs */
+	int entry_fd;	/* the sealed strake-entry; -1 until the child has cloned one */
+	int private_fd; /* a tmpfs no path leads to, for files made at the start */
+	char **env;	/* the plan's, with HOME added once the user is known (owned) */
+	bool root_user; /* the command runs with id 0 */
 };
 
 /* Runs in the cloned process; returns only through exec or _exit. */
@@ -28,6 +28,7 @@ int op_sys(struct child *c, const struct op *op, struct err *err);
 int op_dev(struct child *c, const struct op *op, struct err *err);
 int op_console(struct child *c, const struct op *op, struct err *err);
 int op_bind(struct child *c, const struct op *op, struct err *err);
+int op_etc_file(struct child *c, const struct op *op, struct err *err);
 int op_tmpfs(struct child *c, const struct op *op, struct err *err);
 int op_volume(struct child *c, const struct op *op, struct err *err);
 int op_mask(struct child *c, const struct op *op, struct err *err);

@@ -17,13 +17,14 @@
 #include "base/path.h"
 #include "base/root_open.h"
 #include "base/str.h"
+#include "container/etc_files.h"
 #include "layer/copy.h"
 #include "ns/mount.h"
 
 int op_rootfs(struct child *c, const struct op *op, struct err *err)
 {
 	(void)op;
-	c->root_fd = rootfs_stack(&c->plan->rootfs, err);
+	c->root_fd = rootfs_stack(&c->plan->rootfs, &c->private_fd, err);
 	return c->root_fd < 0 ? c->root_fd : 0;
 }
 
@@ -158,6 +159,18 @@ int op_bind(struct child *c, const struct op *op, struct err *err)
 	if (to < 0)
 		return to;
 	return mount_bind(from, to, op->target, op->flags, S_ISDIR(st.st_mode), MS_PRIVATE, err);
+}
+
+int op_etc_file(struct child *c, const struct op *op, struct err *err)
+{
+	_cleanup_fd_ int from = etc_file_write(c->private_fd, op->source, op->data, err), to = -1;
+
+	if (from < 0)
+		return from;
+	to = target_file(c, op->target, err);
+	if (to < 0)
+		return to;
+	return mount_bind(from, to, op->target, 0, false, MS_PRIVATE, err);
 }
 
 int op_tmpfs(struct child *c, const struct op *op, struct err *err)

@@ -118,6 +118,7 @@ int plan_make(const struct plan_input *in, struct plan *ret, struct err *err)
 		.rootfs =
 			{
 				.mode = request->overlay,
+				.mountpoints = in->mountpoints ? xstrdup(in->mountpoints) : NULL,
 				.dir = xstrdup(in->dir),
 				.layers = strv_copy(in->layers),
 				.throw_away = request->remove,
@@ -129,7 +130,7 @@ int plan_make(const struct plan_input *in, struct plan *ret, struct err *err)
 	make_env(in, hostname, ret);
 
 	plan_add(ret, OP_ROOTFS, NULL, NULL);
-	plan_add_mounts(ret, in);
+	plan_add_mounts(ret, in, hostname);
 	if (request->readonly)
 		plan_add(ret, OP_ROOT_READONLY, NULL, "/");
 	plan_add(ret, OP_PIVOT, NULL, NULL);

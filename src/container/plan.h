@@ -29,9 +29,10 @@ enum op_kind {
 	OP_DEV,	 /* a tmpfs with nodes bound from the host, pts, shm, mqueue, links */
 	OP_CONSOLE, /* a pseudo terminal of the new devpts: master to the parent, slave on
 		       /dev/console */
-	OP_BIND,   /* host path `source` on `target`; attr: MOUNT_ATTR_*; make_source: a missing one
-		      is made */
-	OP_TMPFS,  /* flags: MS_*, data: options */
+	OP_BIND, /* host path `source` on `target`; attr: MOUNT_ATTR_*; make_source: a missing one
+		    is made */
+	OP_ETC_FILE, /* /etc/`source` generated, for the host name `data`, bound on `target` */
+	OP_TMPFS,    /* flags: MS_*, data: options */
 	OP_VOLUME, /* directory `source` on `target`, first filled with what the image has there */
 	OP_MASK,   /* hides a path: /dev/null on a file, an empty read-only directory on a directory
 		    */
@@ -70,9 +71,10 @@ struct plan_input {
 	const struct run_request *request;
 	const struct image_config *config;
 	const struct identity *identity;
-	const char *dir;     /* the container's directory, absolute */
-	char *const *layers; /* unpacked layers, base first, absolute (strv) */
-	const char *id;	     /* 64 hex digits */
+	const char *dir;	 /* the container's directory, absolute */
+	const char *mountpoints; /* the layer below them, or NULL; absolute */
+	char *const *layers;	 /* unpacked layers, base first, absolute (strv) */
+	const char *id;		 /* 64 hex digits */
 };
 
 /* -EINVAL when there is nothing to run. *ret is to be released also after a failure. */
@@ -84,6 +86,6 @@ void plan_print(const struct plan *p, FILE *out);
 /* For plan_mounts.c: appends a zeroed operation. */
 struct op *plan_add(struct plan *p, enum op_kind kind, const char *source, const char *target);
 /* The file systems every container has, in order, around the user's own mounts. */
-void plan_add_mounts(struct plan *p, const struct plan_input *in);
+void plan_add_mounts(struct plan *p, const struct plan_input *in, const char *hostname);
 
 #endif

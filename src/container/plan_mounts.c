@@ -133,7 +133,7 @@ static void add_readonly_root_tmpfs(struct plan *p, const struct run_request *re
 	}
 }
 
-void plan_add_mounts(struct plan *p, const struct plan_input *in)
+void plan_add_mounts(struct plan *p, const struct plan_input *in, const char *hostname)
 {
 	const struct run_request *request = in->request;
 
@@ -144,11 +144,10 @@ void plan_add_mounts(struct plan *p, const struct plan_input *in)
 		plan_add(p, OP_CONSOLE, NULL, "/dev/console");
 
 	for (size_t i = 0; i < ARRAY_SIZE(etc_files); i++) {
-		_cleanup_free_ char *source = xasprintf("%s/etc/%s", in->dir, etc_files[i]);
 		_cleanup_free_ char *target = xasprintf("/etc/%s", etc_files[i]);
 
 		if (!user_mounts_on(request, target))
-			plan_add(p, OP_BIND, source, target);
+			plan_add(p, OP_ETC_FILE, etc_files[i], target)->data = xstrdup(hostname);
 	}
 	if (request->readonly)
 		add_readonly_root_tmpfs(p, request);

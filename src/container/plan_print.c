@@ -13,6 +13,7 @@ static const char *const op_names[OP_KINDS] = {
 	[OP_DEV] = "dev",
 	[OP_CONSOLE] = "console",
 	[OP_BIND] = "bind",
+	[OP_ETC_FILE] = "etc-file",
 	[OP_TMPFS] = "tmpfs",
 	[OP_VOLUME] = "volume",
 	[OP_MASK] = "mask",
@@ -55,6 +56,8 @@ static void print_op(FILE *out, const struct plan *p, const struct op *op)
 	if (op->kind == OP_ROOTFS) {
 		fprintf(out, " %s", overlay_mode_name(p->rootfs.mode));
 		print_word(out, p->rootfs.dir);
+		if (p->rootfs.mountpoints)
+			print_word(out, p->rootfs.mountpoints);
 		print_words(out, p->rootfs.layers);
 	}
 	if (op->source)

@@ -11,6 +11,7 @@ libcontainer_a_SOURCES = \
 	src/container/tty.c src/container/tty.h \
 	src/container/entry.c src/container/entry.h \
 	src/container/etc_files.c src/container/etc_files.h \
+	src/container/mountpoints.c src/container/mountpoints.h \
 	src/container/wait.c src/container/wait.h \
 	src/container/state.c src/container/state_name.c src/container/state_list.c src/container/state_remove.c \
 	src/container/state_impl.h src/container/state.h \

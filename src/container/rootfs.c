@@ -9,6 +9,11 @@
  * systems that the kernel's overlay refuses as upper (NFS, Lustre, GPFS), and where layers hold
  * ".wh." files. The only one that gives the files their true owners, when a range of ids is mapped.
  *
+ * Below all layers lies one with the mount points that every container needs (mountpoints.h).
+ *
+ * The root is mounted on the container's own directory, over a small tmpfs: both hide what is there
+ * from this namespace alone, and no directory has to be made and removed for them.
+ *
  * auto takes the first and falls to the second when the kernel refuses, whatever the reason: trying
  * is cheaper and more truthful than any list of kernels and file systems.
  */
@@ -21,6 +26,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
@@ -30,6 +36,7 @@
 void rootfs_release(struct rootfs *r)
 {
 	free(r->dir);
+	free(r->mountpoints);
 	strv_free(r->layers);
 	*r = (struct rootfs){0};
 }
@@ -110,13 +117,36 @@ static int kernel_layers_usable(const struct rootfs *r, struct err *err)
 	return 0;
 }
 
-static int stack_kernel(const struct rootfs *r, int dirfd, int root_fd, struct err *err)
+/* Topmost first, the mount points' layer last. Returns how many or -errno. */
+static int open_lowers(const struct rootfs *r, int *lowers, struct err *err)
 {
 	size_t n = strv_len(r->layers);
 	_cleanup_free_ int *base_first = xcalloc(n + 1, sizeof(int));
-	_cleanup_free_ int *top_first = xcalloc(n + 1, sizeof(int));
+	_cleanup_free_ char *mountpoints = NULL;
+	int ret = open_layers(r, "root", O_PATH, base_first, err);
+
+	if (ret < 0)
+		return ret;
+	for (size_t i = 0; i < n; i++)
+		lowers[i] = base_first[n - 1 - i];
+	/* An image of as many layers as the kernel takes does without. */
+	if (!r->mountpoints || n >= LIMIT_LAYERS)
+		return (int)n;
+	mountpoints = xasprintf("%s/root", r->mountpoints);
+	lowers[n] = open(mountpoints, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (lowers[n] < 0) {
+		ret = err_sys(err, errno, "cannot open '%s'", mountpoints);
+		close_all(lowers, n);
+		return ret;
+	}
+	return (int)n + 1;
+}
+
+static int stack_kernel(const struct rootfs *r, int dirfd, int target, struct err *err)
+{
+	_cleanup_free_ int *lowers = xcalloc(strv_len(r->layers) + 1, sizeof(int));
 	_cleanup_fd_ int upper = -1, work = -1;
-	int ret;
+	int n, ret;
 
 	if (kernel_layers_usable(r, err) < 0)
 		return -err->code;
@@ -126,30 +156,29 @@ static int stack_kernel(const struct rootfs *r, int dirfd, int root_fd, struct e
 	work = open_dir(dirfd, "work", r, err);
 	if (work < 0)
 		return work;
-	ret = open_layers(r, "root", O_PATH, base_first, err);
-	if (ret < 0)
-		return ret;
-	for (size_t i = 0; i < n; i++)
-		top_first[i] = base_first[n - 1 - i];
-
-	ret = match_root_mode(top_first[0], dirfd, err);
+	n = open_lowers(r, lowers, err);
+	if (n < 0)
+		return n;
+	ret = match_root_mode(lowers[0], dirfd, err);
 	if (ret == 0)
-		ret = mount_overlay(root_fd, "the container's root", top_first, (unsigned int)n,
-				    upper, work, r->throw_away ? "volatile" : NULL, err);
-	close_all(base_first, n);
+		ret = mount_overlay(target, "the container's root", lowers, (unsigned int)n, upper,
+				    work, r->throw_away ? "volatile" : NULL, err);
+	close_all(lowers, (size_t)n);
 	return ret;
 }
 
-static int stack_copy(const struct rootfs *r, int root_fd, struct err *err)
+static int stack_copy(const struct rootfs *r, int dirfd, int target, struct err *err)
 {
 	size_t n = strv_len(r->layers);
 	_cleanup_free_ int *layers = xcalloc(n + 1, sizeof(int));
-	_cleanup_free_ char *path = xasprintf("%s/root", r->dir);
-	_cleanup_fd_ int dst = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_fd_ int path = open_dir(dirfd, "root", r, err), dst = -1;
 	int ret;
 
+	if (path < 0)
+		return path;
+	dst = openat(path, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dst < 0)
-		return err_sys(err, errno, "cannot open '%s'", path);
+		return err_sys(err, errno, "cannot open '%s/root'", r->dir);
 	ret = open_layers(r, ".", O_RDONLY, layers, err);
 	if (ret < 0)
 		return ret;
@@ -157,16 +186,16 @@ static int stack_copy(const struct rootfs *r, int root_fd, struct err *err)
 	close_all(layers, n);
 	if (ret < 0)
 		return err_prefix(err, "cannot copy the image's layers");
-	return mount_bind(dst, root_fd, "the container's root", 0, false, MS_PRIVATE, err);
+	return mount_bind(dst, target, "the container's root", 0, false, MS_PRIVATE, err);
 }
 
-static int stack(const struct rootfs *r, int dirfd, int root_fd, struct err *err)
+static int stack(const struct rootfs *r, int dirfd, int target, struct err *err)
 {
 	const char *asked = r->mode == OVERLAY_AUTO ? "" : ", as asked";
 	int ret;
 
 	if (r->mode != OVERLAY_COPY) {
-		ret = stack_kernel(r, dirfd, root_fd, err);
+		ret = stack_kernel(r, dirfd, target, err);
 		if (ret == 0)
 			log_verbose("root file system: kernel overlay over %zu layers%s",
 				    strv_len(r->layers), asked);
@@ -176,13 +205,12 @@ static int stack(const struct rootfs *r, int dirfd, int root_fd, struct err *err
 		*err = (struct err)ERR_INIT;
 	}
 	log_verbose("root file system: copy of %zu layers%s", strv_len(r->layers), asked);
-	return stack_copy(r, root_fd, err);
+	return stack_copy(r, dirfd, target, err);
 }
 
-int rootfs_stack(const struct rootfs *r, struct err *err)
+int rootfs_stack(const struct rootfs *r, int *ret_private, struct err *err)
 {
-	_cleanup_fd_ int dirfd = -1, root_fd = -1;
-	_cleanup_free_ char *path = xasprintf("%s/root", r->dir);
+	_cleanup_fd_ int dirfd = -1, private = -1;
 	int ret;
 
 	if (!strv_len(r->layers))
@@ -190,13 +218,20 @@ int rootfs_stack(const struct rootfs *r, struct err *err)
 	dirfd = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dirfd < 0)
 		return err_sys(err, errno, "cannot open '%s'", r->dir);
-	root_fd = open_dir(dirfd, "root", r, err);
-	if (root_fd < 0)
-		return root_fd;
-	ret = stack(r, dirfd, root_fd, err);
+	ret = mount_on(dirfd, r->dir, "tmpfs", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		       "mode=700,size=16m", err);
+	if (ret < 0)
+		return ret;
+	private = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (private < 0)
+		return err_sys(err, errno, "cannot open '%s'", r->dir);
+	ret = stack(r, dirfd, private, err);
 	if (ret < 0)
 		return ret;
 
-	ret = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	return ret < 0 ? err_sys(err, errno, "cannot open '%s'", path) : ret;
+	ret = open(r->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (ret < 0)
+		return err_sys(err, errno, "cannot open '%s'", r->dir);
+	*ret_private = steal_fd(&private);
+	return ret;
 }

@@ -9,6 +9,7 @@
 
 struct rootfs {
 	enum overlay_mode mode; /* as asked: auto takes kernel, and copy where that fails */
+	char *mountpoints;	/* the layer below all (mountpoints.h), or NULL; absolute */
 	char *dir;	 /* the container's directory, absolute: upper, work and root are in it */
 	char **layers;	 /* unpacked layers, base first (strv of absolute paths) */
 	bool throw_away; /* --rm: nobody reads the upper after a crash, so it need not be synced */
@@ -18,8 +19,8 @@ struct rootfs {
 void rootfs_release(struct rootfs *r);
 
 /* In the container's user and mount namespaces. Returns a descriptor (O_PATH) of the root, a mount
- * point. */
-int rootfs_stack(const struct rootfs *r, struct err *err);
+ * point. *ret_private: a small tmpfs that no path leads to, for files made at the start. */
+int rootfs_stack(const struct rootfs *r, int *ret_private, struct err *err);
 
 /* "kernel", "copy", "auto". */
 const char *overlay_mode_name(enum overlay_mode mode);

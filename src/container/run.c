@@ -27,7 +27,7 @@
 #include "base/str.h"
 #include "container/child.h"
 #include "container/entry.h"
-#include "container/etc_files.h"
+#include "container/mountpoints.h"
 #include "container/plan.h"
 #include "container/state.h"
 #include "container/tty.h"
@@ -97,6 +97,7 @@ static int make_plan(struct store *s, const struct image *image, const struct ru
 		     struct err *err)
 {
 	_cleanup_strv_ char **layers = NULL;
+	_cleanup_free_ char *mountpoints = NULL;
 	_cleanup_free_ char *dir = xasprintf("%s/containers/%s", s->path, container_id);
 	struct plan_input in = {
 		.request = request,
@@ -106,8 +107,10 @@ static int make_plan(struct store *s, const struct image *image, const struct ru
 		.id = container_id,
 	};
 
-	if (image_layer_dirs(s, image, &layers, err) < 0)
+	if (image_layer_dirs(s, image, &layers, err) < 0 ||
+	    mountpoints_layer(s, &mountpoints, err) < 0)
 		return -err->code;
+	in.mountpoints = mountpoints;
 	in.layers = layers;
 	return plan_make(&in, plan, err);
 }
@@ -207,17 +210,13 @@ static int prepare(struct store *s, const struct image *image, const struct run_
 		   const struct identity *id, struct container_state *c, int *ret_dir,
 		   struct plan *plan, struct err *err)
 {
-	_cleanup_free_ char *short_id = NULL;
 	int ret;
 
 	fill_state(c, image, request, id);
 	ret = container_state_create(s, c, ret_dir, err);
 	if (ret < 0)
 		return ret;
-	short_id = xstrndup(c->id, 12);
-	ret = etc_files_write(*ret_dir, request->hostname ? request->hostname : short_id, err);
-	if (ret == 0)
-		ret = make_plan(s, image, request, id, c->id, plan, err);
+	ret = make_plan(s, image, request, id, c->id, plan, err);
 	if (ret == 0)
 		c->argv = strv_copy(plan->argv);
 	return ret;

@@ -4,8 +4,7 @@
  *	config.json	written once before the start; the process that runs the container holds a lock on it, so
  *			"running" is a question to the kernel, not a flag that can be stale
  *	state.json	pid, start time and boot id; the exit status once there is one
- *	upper work	of the overlay;  rootfs: of --overlay=copy;  volumes/N: anonymous volumes
- *	etc/		the generated hosts, hostname, resolv.conf
+ *	upper work	of the overlay;  root: of --overlay=copy;  volumes/N: anonymous volumes
  * containers/names/NAME is a symlink to ID: its creation reserves the name.
  */
 #ifndef STRAKE_CONTAINER_STATE_H

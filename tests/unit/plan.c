@@ -47,6 +47,7 @@ static int make(struct err *err)
 		.config = &config,
 		.identity = &identity,
 		.dir = "/s/containers/x",
+		.mountpoints = "/s/cache/mountpoints-1",
 		.layers = layers,
 		.id = id,
 	};
@@ -254,8 +255,9 @@ START_TEST(user_mount_replaces_volume_and_etc_file)
 	make_ok();
 	ck_assert_ptr_null(find(OP_VOLUME, NULL, NULL));
 	ck_assert_str_eq(find(OP_BIND, "/etc/hosts", NULL)->source, "/h2");
-	ck_assert_str_eq(find(OP_BIND, "/etc/resolv.conf", NULL)->source,
-			 "/s/containers/x/etc/resolv.conf");
+	ck_assert_ptr_null(find(OP_ETC_FILE, "/etc/hosts", NULL));
+	ck_assert_str_eq(find(OP_ETC_FILE, "/etc/resolv.conf", NULL)->source, "resolv.conf");
+	ck_assert_str_eq(find(OP_ETC_FILE, "/etc/hostname", NULL)->data, "0123456789ab");
 }
 END_TEST
 
@@ -318,7 +320,8 @@ START_TEST(print_escapes_control_characters)
 	fclose(out);
 	ck_assert_ptr_null(strchr(text, '\033'));
 	ck_assert_ptr_nonnull(strstr(text, "exec echo "));
-	ck_assert_ptr_nonnull(strstr(text, "rootfs auto /s/containers/x /s/cache/layers/a"));
+	ck_assert_ptr_nonnull(strstr(
+		text, "rootfs auto /s/containers/x /s/cache/mountpoints-1 /s/cache/layers/a"));
 	ck_assert_ptr_nonnull(strstr(text, "\npivot\n"));
 }
 END_TEST
