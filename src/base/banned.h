@@ -1,4 +1,5 @@
-/* banned: functions nobody here may call. Included by every compilation through the build's flags. */
+/* banned: functions nobody here may call. Included by every compilation through the build's flags.
+ */
 #ifndef STRAKE_BASE_BANNED_H
 #define STRAKE_BASE_BANNED_H
 

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 struct buf {
-	char *data;	/* never NULL after buf_init */
+	char *data; /* never NULL after buf_init */
 	size_t len;
 	size_t cap;
 	size_t max;

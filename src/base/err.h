@@ -1,14 +1,15 @@
 /* err: one error record on the caller's stack.
  *
- * A fallible function takes `struct err *err` last, returns 0 (or a value >= 0) or a negative errno,
- * and fills err exactly once, when it fails:
+ * A fallible function takes `struct err *err` last, returns 0 (or a value >= 0) or a negative
+ * errno, and fills err exactly once, when it fails:
  *
  *	return err_set(err, ENOENT, "cannot open blob '%s'", hex);
  *
- * Callers add context in front with err_prefix(). Messages are lower case, without a full stop; they
- * name the thing and, where there is one, the remedy. The record holds no pointer: it never leaks,
- * works out of memory, and is small enough for one atomic write to a pipe (PIPE_BUF), so that a cloned
- * child can hand it to its parent. `err` may be NULL where the caller only wants the code.
+ * Callers add context in front with err_prefix(). Messages are lower case, without a full stop;
+ * they name the thing and, where there is one, the remedy. The record holds no pointer: it never
+ * leaks, works out of memory, and is small enough for one atomic write to a pipe (PIPE_BUF), so
+ * that a cloned child can hand it to its parent. `err` may be NULL where the caller only wants the
+ * code.
  */
 #ifndef STRAKE_BASE_ERR_H
 #define STRAKE_BASE_ERR_H
@@ -17,12 +18,15 @@
 #include <stddef.h>
 
 struct err {
-	int exit_status;	/* what the process should exit with for it; 0: the verb's usual (125) */
-	int code;		/* positive errno; 0: no error */
-	char msg[1016];		/* always NUL terminated; cut with "..." when longer */
+	int exit_status; /* what the process should exit with for it; 0: the verb's usual (125) */
+	int code;	 /* positive errno; 0: no error */
+	char msg[1016];	 /* always NUL terminated; cut with "..." when longer */
 };
 
-#define ERR_INIT { 0, 0, "" }
+#define ERR_INIT                                                                                   \
+	{                                                                                          \
+		0, 0, ""                                                                           \
+	}
 
 /* Records code (a positive errno; 0 is taken as EINVAL) and the message. Returns -code. */
 int err_set(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

@@ -36,28 +36,28 @@ int fd_pwrite_all(int fd, const void *buf, size_t len, off_t offset);
 /* Reads until len bytes or end of file, through EINTR. Returns the bytes read or -errno. */
 ssize_t fd_read_full(int fd, void *buf, size_t len);
 
-/* Reads a whole file below dirfd (AT_FDCWD allowed) of at most max bytes into *ret_text, malloced and
- * NUL terminated behind the length *ret_len (may be NULL). A longer file: -EFBIG. Does not follow a
- * final symlink. Errors name `path`. */
+/* Reads a whole file below dirfd (AT_FDCWD allowed) of at most max bytes into *ret_text, malloced
+ * and NUL terminated behind the length *ret_len (may be NULL). A longer file: -EFBIG. Does not
+ * follow a final symlink. Errors name `path`. */
 int fd_read_file(int dirfd, const char *path, size_t max, char **ret_text, size_t *ret_len,
 		 struct err *err);
 
 /* Reads from an open descriptor to its end, at most max bytes (-EFBIG beyond). As above. */
 int fd_slurp(int fd, size_t max, char **ret_text, size_t *ret_len, struct err *err);
 
-/* Publishes a file atomically: a temporary name beside it (".tmp-" and 16 hex digits), write, fsync,
- * rename over `name`, fsync of the directory. A failure leaves the old file and nothing else. mode is
- * exact (umask not applied). */
+/* Publishes a file atomically: a temporary name beside it (".tmp-" and 16 hex digits), write,
+ * fsync, rename over `name`, fsync of the directory. A failure leaves the old file and nothing
+ * else. mode is exact (umask not applied). */
 int fd_write_file_atomic(int dirfd, const char *name, const void *buf, size_t len, mode_t mode,
 			 struct err *err);
 
 /* mkdir -p below dirfd; existing directories are fine. mode is for those it makes. */
 int fd_mkdir_p(int dirfd, const char *path, mode_t mode, struct err *err);
 
-/* mkdir (when missing) and open of one directory that must belong to the caller and have no bits for
- * others: mode 0700 is set on a new one, and repaired, with -EPERM when it belongs to somebody else or
- * its file system keeps no modes. A symlink is refused: the mode of what it leads to is not ours to set.
- * Returns the O_RDONLY|O_DIRECTORY descriptor. */
+/* mkdir (when missing) and open of one directory that must belong to the caller and have no bits
+ * for others: mode 0700 is set on a new one, and repaired, with -EPERM when it belongs to somebody
+ * else or its file system keeps no modes. A symlink is refused: the mode of what it leads to is not
+ * ours to set. Returns the O_RDONLY|O_DIRECTORY descriptor. */
 int fd_open_private_dir(int dirfd, const char *name, struct err *err);
 
 /* rm -rf of `name` below dirfd without following links, however deep, giving directories u+rwx as
@@ -65,7 +65,8 @@ int fd_open_private_dir(int dirfd, const char *name, struct err *err);
  * Never crosses into another file system: such a mount is -EBUSY. */
 int fd_remove_tree(int dirfd, const char *name, struct err *err);
 
-/* Copies all of src from its offset to dst: copy_file_range, then read/write. Bytes copied or -errno. */
+/* Copies all of src from its offset to dst: copy_file_range, then read/write. Bytes copied or
+ * -errno. */
 int64_t fd_copy(int dst, int src);
 
 /* Closes every descriptor >= first (close_range, else /proc/self/fd). */

@@ -19,8 +19,9 @@ static inline void json_decrefp_(json_t **p)
 	json_decref(*p);
 }
 
-/* Parses one object (anything else is -EINVAL). Refuses: more than max bytes (-EFBIG), duplicate keys,
- * NUL in strings, nesting beyond LIMIT_JSON_DEPTH, bytes behind the value. `what` names it in errors. */
+/* Parses one object (anything else is -EINVAL). Refuses: more than max bytes (-EFBIG), duplicate
+ * keys, NUL in strings, nesting beyond LIMIT_JSON_DEPTH, bytes behind the value. `what` names it in
+ * errors. */
 int json_parse_object(const char *text, size_t len, size_t max, const char *what, json_t **ret,
 		      struct err *err);
 
@@ -33,7 +34,8 @@ int json_get_int(const json_t *obj, const char *key, int64_t min, int64_t max, i
 		 struct err *err);
 int json_get_bool(const json_t *obj, const char *key, bool *ret, struct err *err);
 /* *ret: borrowed array/object or NULL when absent. An array longer than max_len is -EFBIG. */
-int json_get_array(const json_t *obj, const char *key, size_t max_len, json_t **ret, struct err *err);
+int json_get_array(const json_t *obj, const char *key, size_t max_len, json_t **ret,
+		   struct err *err);
 int json_get_object(const json_t *obj, const char *key, json_t **ret, struct err *err);
 /* An array of strings as a malloced strv (NULL when absent). */
 int json_get_strv(const json_t *obj, const char *key, size_t max_len, char ***ret, struct err *err);

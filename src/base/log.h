@@ -3,10 +3,10 @@
 #define STRAKE_BASE_LOG_H
 
 enum log_level {
-	LOG_QUIET = 0,		/* errors only */
-	LOG_NORMAL = 1,		/* and warnings and notices */
-	LOG_VERBOSE = 2,	/* and what was chosen and why (-v) */
-	LOG_DEBUG = 3,		/* and each step (-vv) */
+	LOG_QUIET = 0,	 /* errors only */
+	LOG_NORMAL = 1,	 /* and warnings and notices */
+	LOG_VERBOSE = 2, /* and what was chosen and why (-v) */
+	LOG_DEBUG = 3,	 /* and each step (-vv) */
 };
 
 void log_set_level(enum log_level level);
@@ -26,13 +26,14 @@ void log_verbose(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* "strake: debug: MESSAGE", from LOG_DEBUG. */
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* For a display that lives on the terminal (progress.c): hide is called before each line and show after
- * it, never by two threads at once; neither may log. NULL ends it. One at a time. */
+/* For a display that lives on the terminal (progress.c): hide is called before each line and show
+ * after it, never by two threads at once; neither may log. NULL ends it. One at a time. */
 void log_set_display(void (*hide)(void *), void (*show)(void *), void *arg);
 
-/* Text from an image, a registry or a client may hold terminal escapes: every log_* call shows control
- * characters as \xNN: C0 and C1, line ends (a line of ours cannot be forged), the bidirectional overrides,
- * and bytes that are no UTF-8. The same for text going to stdout in a table: a malloced copy. */
+/* Text from an image, a registry or a client may hold terminal escapes: every log_* call shows
+ * control characters as \xNN: C0 and C1, line ends (a line of ours cannot be forged), the
+ * bidirectional overrides, and bytes that are no UTF-8. The same for text going to stdout in a
+ * table: a malloced copy. */
 char *log_printable(const char *text);
 
 #endif

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Resolves ".", ".." and repeated slashes lexically. An absolute result stays at or below "/": a ".."
- * there is dropped. Relative input gives a relative result ("." when empty), leading ".." dropped too.
- * malloced. */
+/* Resolves ".", ".." and repeated slashes lexically. An absolute result stays at or below "/": a
+ * ".." there is dropped. Relative input gives a relative result ("." when empty), leading ".."
+ * dropped too. malloced. */
 char *path_clean(const char *path);
 
 /* dir + "/" + name; an absolute name wins. malloced, not cleaned. */

@@ -1,4 +1,5 @@
-/* str: small string helpers; and strv, the NULL terminated array of strings that argv and env are. */
+/* str: small string helpers; and strv, the NULL terminated array of strings that argv and env are.
+ */
 #ifndef STRAKE_BASE_STR_H
 #define STRAKE_BASE_STR_H
 
@@ -6,10 +7,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-bool str_eq(const char *a, const char *b);			/* NULL equals only NULL */
+bool str_eq(const char *a, const char *b); /* NULL equals only NULL */
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
-bool str_is_empty(const char *s);				/* NULL or "" */
+bool str_is_empty(const char *s); /* NULL or "" */
 
 /* Strict decimal, no sign, no blanks. Returns 0, -EINVAL, or -ERANGE above max. */
 int str_to_u64(const char *s, uint64_t max, uint64_t *ret);
@@ -30,10 +31,10 @@ void str_hex(const void *bytes, size_t len, char *out);
 
 #define _cleanup_strv_ __attribute__((cleanup(strv_freep)))
 
-size_t strv_len(char *const *v);				/* NULL: 0 */
+size_t strv_len(char *const *v); /* NULL: 0 */
 void strv_free(char **v);
 void strv_freep(char ***v);
-char **strv_copy(char *const *v);				/* NULL gives an empty array */
+char **strv_copy(char *const *v); /* NULL gives an empty array */
 /* Appends a copy of s to the malloced array *v (NULL: a new one). */
 void strv_add(char ***v, const char *s);
 /* As strv_add(), taking ownership of s. */

@@ -1,9 +1,9 @@
 /* stream: a file that one thread writes while another reads behind it.
  *
- * The writer (a download) appends to a descriptor and moves the watermark; the reader (layer ingest)
- * preads what lies below the watermark and sleeps at it. The writer may restart from zero (a server that
- * does not resume): the reader is told by -ESTALE and begins again. Data never passes through memory
- * shared by both; the descriptor is the only channel.
+ * The writer (a download) appends to a descriptor and moves the watermark; the reader (layer
+ * ingest) preads what lies below the watermark and sleeps at it. The writer may restart from zero
+ * (a server that does not resume): the reader is told by -ESTALE and begins again. Data never
+ * passes through memory shared by both; the descriptor is the only channel.
  */
 #ifndef STRAKE_BASE_STREAM_H
 #define STRAKE_BASE_STREAM_H

@@ -1,6 +1,7 @@
 /* xattr: extended attributes of any file type through an O_PATH or ordinary descriptor.
  *
- * Symlinks and special files opened O_PATH have no fsetxattr; /proc/self/fd/N names them without a walk.
+ * Symlinks and special files opened O_PATH have no fsetxattr; /proc/self/fd/N names them without a
+ * walk.
  */
 #ifndef STRAKE_BASE_XATTR_H
 #define STRAKE_BASE_XATTR_H

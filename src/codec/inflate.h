@@ -1,8 +1,8 @@
-/* inflate: streaming decompression of layers: gzip (every member), zstd (every frame, skippable ones
- * passed over), or plain bytes, decided by the first bytes, not by what somebody claims.
+/* inflate: streaming decompression of layers: gzip (every member), zstd (every frame, skippable
+ * ones passed over), or plain bytes, decided by the first bytes, not by what somebody claims.
  *
- * Pull style: the caller reads uncompressed bytes, the inflater reads compressed ones through `read`.
- * Never aborts: memory exhaustion is -ENOMEM. One thread at a time. Windows beyond
+ * Pull style: the caller reads uncompressed bytes, the inflater reads compressed ones through
+ * `read`. Never aborts: memory exhaustion is -ENOMEM. One thread at a time. Windows beyond
  * 2^LIMIT_ZSTD_WINDOW_LOG are refused (-EOVERFLOW).
  */
 #ifndef STRAKE_CODEC_INFLATE_H
@@ -24,10 +24,11 @@ int inflate_new(inflate_read_fn read, void *ctx, struct inflate **ret);
 void inflate_free(struct inflate *z);
 void inflate_freep(struct inflate **z);
 
-/* Up to len uncompressed bytes: the count (short counts are ordinary), 0 at the end. Buffers of 128 KiB
- * and more are the fastest. -EBADMSG: corrupt or truncated; inflate_reason() then says what ("gzip: wrong
- * checksum"; "" when it was not the data that failed). Zero bytes behind the last gzip member are
- * tolerated, anything else behind the end is corrupt. Once failed, always failed. */
+/* Up to len uncompressed bytes: the count (short counts are ordinary), 0 at the end. Buffers of 128
+ * KiB and more are the fastest. -EBADMSG: corrupt or truncated; inflate_reason() then says what
+ * ("gzip: wrong checksum"; "" when it was not the data that failed). Zero bytes behind the last
+ * gzip member are tolerated, anything else behind the end is corrupt. Once failed, always failed.
+ */
 ssize_t inflate_read(struct inflate *z, void *buf, size_t len);
 const char *inflate_reason(const struct inflate *z);
 /* Known after the first inflate_read(). */

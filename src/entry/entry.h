@@ -1,20 +1,20 @@
 /* entry: the program between strake and the container's command.
  *
  * Theory of operation: the process that sets a container up is strake's own program, and between
- *its last step and the command's start /proc/PID/exe names it. An image whose command is
+ * its last step and the command's start /proc/PID/exe names it. An image whose command is
  * /proc/self/exe, or a script with "#!/proc/self/exe", or a library it preloads would get hold of
- *the host's file (CVE-2019-5736). So strake becomes this program first, from a sealed memory file
- *or a read-only clone of the mount, and this program executes the command. It is static and has no
- *C library where it can do without, because it starts in every container: nothing is linked, mapped
- *or initialised, no LD_PRELOAD is heard.
+ * the host's file (CVE-2019-5736). So strake becomes this program first, from a sealed memory file
+ * or a read-only clone of the mount, and this program executes the command. It is static and has no
+ * C library where it can do without, because it starts in every container: nothing is linked,
+ * mapped or initialised, no LD_PRELOAD is heard.
  *
  *	argv[0]		"strake-entry"
  *	argv[1]		a descriptor, decimal: the pipe for a struct err (base/err.h), closed when
- *the command runs argv[2]		the path to execute argv[3] ...	the command's argv; the
- *environment is passed on
+ * the command runs argv[2]		the path to execute argv[3] ...	the command's argv; the
+ * environment is passed on
  *
  * When the command cannot be executed the reason goes into the pipe as one struct err, and the exit
- *status is 127 (there is no such file) or 126 (it cannot be executed).
+ * status is 127 (there is no such file) or 126 (it cannot be executed).
  */
 #ifndef STRAKE_ENTRY_ENTRY_H
 #define STRAKE_ENTRY_ENTRY_H

@@ -1,25 +1,25 @@
 /* Theory of operation: every layer is a job, and one loop in the calling thread drives them all.
- *What a job needs is decided by what the store has at that moment:
+ * What a job needs is decided by what the store has at that moment:
  *
  *	blob	directory
  *	yes	yes		nothing
  *	yes	no		the blob is read once more and unpacked (its directory was lost, or
- *`gc` of an older version took it) no	any		the blob is claimed and fetched; an ingest
- *thread follows the download
+ * `gc` of an older version took it) no	any		the blob is claimed and fetched; an ingest
+ * thread follows the download
  *
  * No job waits for another process while this one holds claims: a claim that is taken is asked for
- *again a little later, while the other jobs go on. So two processes that pull the same layers in
- *different order share the work instead of waiting for each other for ever.
+ * again a little later, while the other jobs go on. So two processes that pull the same layers in
+ * different order share the work instead of waiting for each other for ever.
  *
  * The order at the end of a job is: unpacked directory published, then the blob. Whoever finds the
- *blob finds the directory as well, unless it was lost later, which the second line of the table
- *repairs.
+ * blob finds the directory as well, unless it was lost later, which the second line of the table
+ * repairs.
  *
  * Memory: at most LIMIT_PARALLEL_DOWNLOADS jobs run, each with one inflate window and one curl
- *buffer.
+ * buffer.
  *
  * A download that was resumed behind a bad prefix (a file system that lost its end in a crash)
- *fails its digest; it is fetched once more from zero before that counts as the registry's fault.
+ * fails its digest; it is fetched once more from zero before that counts as the registry's fault.
  */
 #include "image/pull_layers.h"
 

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "image/open.h"
 
-int image_unpack(struct store *s, const struct image *image, uint64_t max_unpacked, struct err *err);
+int image_unpack(struct store *s, const struct image *image, uint64_t max_unpacked,
+		 struct err *err);
 
 #endif

@@ -22,7 +22,7 @@ int layer_copy_tree(int dst, int src, struct err *err);
 
 /* The file src_dir/src, which is no directory, as dst_dir/dst, which is not there: with mode, time
  * and xattrs, its record of the owner among them; not what a sidecar says. st: of the source. */
-int layer_copy_file(int dst_dir, const char *dst, int src_dir, const char *src, const struct stat *st,
-		    struct err *err);
+int layer_copy_file(int dst_dir, const char *dst, int src_dir, const char *src,
+		    const struct stat *st, struct err *err);
 
 #endif

@@ -14,20 +14,20 @@
 #include "oci/digest.h"
 
 struct layer_request {
-	struct stream *stream;		/* the compressed bytes */
-	struct digest digest;		/* of them; not set: not checked, only computed */
-	int64_t size;			/* of them; -1: not known */
-	struct digest diff_id;		/* of the tar; not set: only computed */
-	int dir;			/* an empty directory to unpack into (see unpack.h), or -1: only verify */
-	uint64_t max_unpacked;		/* bytes of the tar stream; 0: LIMIT_LAYER_UNPACKED */
-	bool lower_links;		/* see unpack.h: layers lie below this one */
-	const char *what;		/* names the layer in errors: its digest */
+	struct stream *stream; /* the compressed bytes */
+	struct digest digest;  /* of them; not set: not checked, only computed */
+	int64_t size;	       /* of them; -1: not known */
+	struct digest diff_id; /* of the tar; not set: only computed */
+	int dir; /* an empty directory to unpack into (see unpack.h), or -1: only verify */
+	uint64_t max_unpacked; /* bytes of the tar stream; 0: LIMIT_LAYER_UNPACKED */
+	bool lower_links;      /* see unpack.h: layers lie below this one */
+	const char *what;      /* names the layer in errors: its digest */
 };
 
 struct layer_result {
 	struct digest digest, diff_id;
-	int64_t size;			/* compressed bytes */
-	uint64_t unpacked;		/* bytes of the tar */
+	int64_t size;	   /* compressed bytes */
+	uint64_t unpacked; /* bytes of the tar */
 	uint64_t entries;
 	enum compression compression;
 };
@@ -35,7 +35,8 @@ struct layer_result {
 struct layer_ingest;
 
 /* Starts the thread. The request is copied; stream and dir are borrowed until the join. */
-int layer_ingest_start(const struct layer_request *request, struct layer_ingest **ret, struct err *err);
+int layer_ingest_start(const struct layer_request *request, struct layer_ingest **ret,
+		       struct err *err);
 /* Whether the thread has ended, so that a join does not wait; for event loops. */
 bool layer_ingest_done(const struct layer_ingest *ingest);
 /* Waits and frees. Errors: -EBADMSG wrong digest, size or corrupt data; -EFBIG over a limit;

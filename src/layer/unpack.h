@@ -3,8 +3,8 @@
  * The directory becomes
  *	root/		the tree, as the kernel's overlay wants a lower layer
  *	owners		sidecar (owner.h), only when some owner could not be kept in an xattr
- *	links		hard links to files that lower layers must have (lower.h), only when there are some
- *	wh		empty, only when whiteouts are ".wh." files because the file system takes no
+ *	links		hard links to files that lower layers must have (lower.h), only when there
+ * are some wh		empty, only when whiteouts are ".wh." files because the file system takes no
  *			0:0 device: the kernel overlay cannot use such a layer
  *
  * All files belong to the caller. Whiteouts become `c 0 0`, opaque directories
@@ -30,9 +30,9 @@
 typedef ssize_t (*unpack_read_fn)(void *ctx, const void **ret_buf);
 
 struct unpack_options {
-	uint64_t max_bytes;		/* of file content; sparse holes do not count */
-	uint64_t reserve;		/* free space to leave alone, LIMIT_FREE_RESERVE */
-	bool lower_links;		/* a hard link without a target may be to a lower layer's file */
+	uint64_t max_bytes; /* of file content; sparse holes do not count */
+	uint64_t reserve;   /* free space to leave alone, LIMIT_FREE_RESERVE */
+	bool lower_links;   /* a hard link without a target may be to a lower layer's file */
 };
 
 int layer_unpack(unpack_read_fn read, void *ctx, int dir, const struct unpack_options *options,

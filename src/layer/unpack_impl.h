@@ -24,10 +24,10 @@ struct unpack_dir {
 	ino_t ino;
 	mode_t mode;
 	struct timespec mtime; /* to be set when the slot closes, if touched */
-	bool touched; /* its children changed, or its time is not on disk yet */
-	uint64_t used; /* tick of the last use */
+	bool touched;	       /* its children changed, or its time is not on disk yet */
+	uint64_t used;	       /* tick of the last use */
 	size_t len;
-	bool named; /* path counts */
+	bool named;	     /* path counts */
 	char path[PATH_MAX]; /* below root/, as entries name it; it may lead through symlinks */
 };
 
@@ -36,23 +36,23 @@ struct unpack {
 	struct unpack_dir slots[UNPACK_SLOTS];
 	uint64_t tick;
 	unsigned int dangling; /* symlinks to nothing on the way to the directory being made */
-	mode_t mask; /* permission bits that a creation does not get: umask or default ACL */
-	bool no_xattr; /* the file system takes no user.* */
-	bool no_mknod; /* ... and no 0:0 device: whiteouts are .wh. files */
+	mode_t mask;	   /* permission bits that a creation does not get: umask or default ACL */
+	bool no_xattr;	   /* the file system takes no user.* */
+	bool no_mknod;	   /* ... and no 0:0 device: whiteouts are .wh. files */
 	bool warned_xattr; /* said that one did not fit */
 	struct owners *owners;
 	const struct unpack_options *options;
 	struct buf links; /* the file "links" (lower.h) */
 	uint64_t entries;
-	uint64_t content; /* bytes of file content so far */
+	uint64_t content;   /* bytes of file content so far */
 	uint64_t unchecked; /* bytes since the last look at the free space */
 };
 
 /* What an entry says, in our terms. */
 struct unpack_entry {
 	const char *path; /* clean, below root/; "" is the root */
-	mode_t type; /* S_IFMT bits */
-	mode_t mode; /* 07777 */
+	mode_t type;	  /* S_IFMT bits */
+	mode_t mode;	  /* 07777 */
 	uid_t uid;
 	gid_t gid;
 	unsigned int major, minor;
@@ -77,16 +77,17 @@ int unpack_dir_open(struct unpack *u, const char *path, size_t len, struct unpac
 int unpack_dir_find(struct unpack *u, const char *path, size_t len, struct unpack_dir **ret,
 		    struct err *err);
 /* The parent of path, and the last component. path is not "". */
-int unpack_parent(struct unpack *u, const char *path, struct unpack_dir **ret, const char **ret_name,
-		  struct err *err);
+int unpack_parent(struct unpack *u, const char *path, struct unpack_dir **ret,
+		  const char **ret_name, struct err *err);
 /* Takes over the descriptor of a directory: its slot, named path (NULL: not named yet). */
-struct unpack_dir *unpack_dir_adopt(struct unpack *u, int fd, const struct stat *st, const char *path,
-				    size_t len);
+struct unpack_dir *unpack_dir_adopt(struct unpack *u, int fd, const struct stat *st,
+				    const char *path, size_t len);
 /* Makes room at parent/name, whatever is there. Returns 1 when what went hid the lower layers'
  * content (so that a directory taking the place must be opaque), 0 when it did not or nothing was
  * there, -errno. */
 int unpack_clear(struct unpack *u, struct unpack_dir *parent, const char *name, struct err *err);
-/* Removes the ".wh.NAME" form of a whiteout, where that form is in use; returns as unpack_clear(). */
+/* Removes the ".wh.NAME" form of a whiteout, where that form is in use; returns as unpack_clear().
+ */
 int unpack_unwhite(struct unpack *u, struct unpack_dir *parent, const char *name, struct err *err);
 int unpack_set_opaque(struct unpack *u, struct unpack_dir *dir, struct err *err);
 /* Removes name from the lower layers, unless this layer has something there. */
@@ -96,8 +97,8 @@ bool unpack_mode_differs(const struct unpack *u, const struct unpack_dir *parent
 			 bool directory);
 /* dir's real path below root/, symlinks resolved, plus "/" name (NULL: without), into
  * out[PATH_MAX]. */
-int unpack_real_path(const struct unpack *u, const struct unpack_dir *dir, const char *name, char *out,
-		     struct err *err);
+int unpack_real_path(const struct unpack *u, const struct unpack_dir *dir, const char *name,
+		     char *out, struct err *err);
 
 /* ---- unpack_entry.c */
 

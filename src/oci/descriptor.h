@@ -13,16 +13,16 @@
 struct descriptor {
 	char *media_type;
 	struct digest digest;
-	int64_t size;		/* bytes, >= 0 */
-	char **urls;		/* strv or NULL */
-	json_t *annotations;	/* object of strings, or NULL */
-	char *artifact_type;	/* or NULL */
+	int64_t size;	     /* bytes, >= 0 */
+	char **urls;	     /* strv or NULL */
+	json_t *annotations; /* object of strings, or NULL */
+	char *artifact_type; /* or NULL */
 	bool has_platform;
 	struct platform platform;
 };
 
-/* `what` names it in errors ("layer 3"). Sizes outside [0, max_size], a missing field or a wrong type: an
- * error. An embedded `data` is not used. */
+/* `what` names it in errors ("layer 3"). Sizes outside [0, max_size], a missing field or a wrong
+ * type: an error. An embedded `data` is not used. */
 int descriptor_parse(const json_t *obj, int64_t max_size, const char *what, struct descriptor *ret,
 		     struct err *err);
 void descriptor_release(struct descriptor *d);

@@ -8,13 +8,14 @@
 #include "base/err.h"
 #include "base/limits.h"
 
-/* Valid by construction: only digest_parse() and digest_from_hex() fill one. Empty text: no digest. */
+/* Valid by construction: only digest_parse() and digest_from_hex() fill one. Empty text: no digest.
+ */
 struct digest {
 	char text[LIMIT_DIGEST + 1];
 };
 
-/* Accepts sha256 (64 lower-case hex) and sha512 (128); any other algorithm or form is -EINVAL with a
- * message that quotes it. */
+/* Accepts sha256 (64 lower-case hex) and sha512 (128); any other algorithm or form is -EINVAL with
+ * a message that quotes it. */
 int digest_parse(const char *text, struct digest *ret, struct err *err);
 /* From the 64 lower-case hex digits of a SHA-256. */
 void digest_from_hex(const char hex[65], struct digest *ret);

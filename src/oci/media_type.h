@@ -1,5 +1,5 @@
-/* media_type: what a blob or a document claims to be (image-spec media-types.md; Docker image manifest
- * v2 schema 2). Parameters behind ';' are ignored, letters compare as they stand. */
+/* media_type: what a blob or a document claims to be (image-spec media-types.md; Docker image
+ * manifest v2 schema 2). Parameters behind ';' are ignored, letters compare as they stand. */
 #ifndef STRAKE_OCI_MEDIA_TYPE_H
 #define STRAKE_OCI_MEDIA_TYPE_H
 
@@ -22,11 +22,11 @@
 
 enum media_kind {
 	MEDIA_UNKNOWN,
-	MEDIA_MANIFEST,		/* one image */
-	MEDIA_INDEX,		/* index or manifest list */
+	MEDIA_MANIFEST, /* one image */
+	MEDIA_INDEX,	/* index or manifest list */
 	MEDIA_CONFIG,
-	MEDIA_LAYER,		/* any compression, non-distributable ones included */
-	MEDIA_SCHEMA1,		/* obsolete: refused with a message that says so */
+	MEDIA_LAYER,   /* any compression, non-distributable ones included */
+	MEDIA_SCHEMA1, /* obsolete: refused with a message that says so */
 };
 
 /* NULL is MEDIA_UNKNOWN. */
@@ -39,7 +39,8 @@ bool media_eq(const char *a, const char *b);
  * application/octet-stream, text/plain): no statement about the content. */
 bool media_is_generic(const char *media_type);
 bool media_is_docker(const char *media_type);
-/* nondistributable or foreign: fetched from descriptor urls when the registry lacks it; never pushed. */
+/* nondistributable or foreign: fetched from descriptor urls when the registry lacks it; never
+ * pushed. */
 bool media_is_nondistributable(const char *media_type);
 /* The Accept header value for manifests: every type we read. */
 const char *media_accept(void);

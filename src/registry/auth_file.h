@@ -9,8 +9,8 @@
 
 struct auth_file {
 	char *path;
-	bool legacy;	/* ~/.dockercfg: the map of entries without the "auths" level */
-	bool required;	/* given by --authfile: reading it fails when it is not there */
+	bool legacy;   /* ~/.dockercfg: the map of entries without the "auths" level */
+	bool required; /* given by --authfile: reading it fails when it is not there */
 };
 
 #define AUTH_FILES_MAX 5
@@ -19,7 +19,8 @@ struct auth_file {
 size_t auth_file_search(const char *authfile, struct auth_file files[AUTH_FILES_MAX]);
 void auth_file_release(struct auth_file *file);
 
-/* The one file that login writes, its symlinks resolved; malloced. -ENOENT when there is no home. */
+/* The one file that login writes, its symlinks resolved; malloced. -ENOENT when there is no home.
+ */
 int auth_file_primary(const char *authfile, char **ret, struct err *err);
 
 /* The document; an absent or empty file gives an empty object unless it is required. */

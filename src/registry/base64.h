@@ -6,8 +6,8 @@
 
 /* With padding; malloced. */
 char *base64_encode(const void *data, size_t len);
-/* Padding may be missing; any other character is -EINVAL. *ret is malloced and NUL terminated behind
- * *ret_len bytes. */
+/* Padding may be missing; any other character is -EINVAL. *ret is malloced and NUL terminated
+ * behind *ret_len bytes. */
 int base64_decode(const char *text, char **ret, size_t *ret_len);
 
 #endif

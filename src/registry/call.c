@@ -1,20 +1,20 @@
 /* Theory of operation: a call is one request seen through to its end, whatever lies between: a
- *token to be fetched, redirects, retries, a body to be resumed. It is a small state machine, so
- *that several can go on in one loop:
+ * token to be fetched, redirects, retries, a body to be resumed. It is a small state machine, so
+ * that several can go on in one loop:
  *
  *	WAITING -- due --> RUNNING -- transfer ended --> judge: WAITING again, or DONE
  *
  * judge() is the only place that decides. It may run a nested call to the end (a token), during
- *which all other transfers go on, but no other call is judged: there is no deeper recursion than
- *that, because a token's call never authenticates.
+ * which all other transfers go on, but no other call is judged: there is no deeper recursion than
+ * that, because a token's call never authenticates.
  *
  * Credentials: the Authorization header is computed anew for each attempt, and only for the
- *registry's own origin (scheme, host and port); a redirect or an upload location elsewhere gets
- *none. Its storage is signed, and refuses a request that has one.
+ * registry's own origin (scheme, host and port); a redirect or an upload location elsewhere gets
+ * none. Its storage is signed, and refuses a request that has one.
  *
  * Retries: a budget of LIMIT_RETRIES failures in a row. With a sink, an attempt that brought the
- *body further than any before resets it; a server that never gets further exhausts it, also by
- *restarting from zero each time. ATTEMPTS_MAX ends what advances by a byte at a time.
+ * body further than any before resets it; a server that never gets further exhausts it, also by
+ * restarting from zero each time. ATTEMPTS_MAX ends what advances by a byte at a time.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -4,11 +4,11 @@
 
 #include <stddef.h>
 
-#define CHALLENGES_MAX 16	/* in all header lines of one answer; later ones are ignored */
+#define CHALLENGES_MAX 16 /* in all header lines of one answer; later ones are ignored */
 
 struct challenge {
-	char scheme[32];	/* lower case: "bearer", "basic" */
-	char *realm;		/* the parameters we know; NULL when absent */
+	char scheme[32]; /* lower case: "bearer", "basic" */
+	char *realm;	 /* the parameters we know; NULL when absent */
 	char *service;
 	char *scope;
 	char *error;
@@ -19,9 +19,10 @@ struct challenges {
 	size_t n;
 };
 
-/* Adds the challenges of one header value to *c, which starts out zeroed. Scheme and parameter names
- * compare without case; values may be quoted with escapes. Of a parameter given twice the first counts.
- * What does not fit the grammar ends the line with -EINVAL; the challenges before it stay. */
+/* Adds the challenges of one header value to *c, which starts out zeroed. Scheme and parameter
+ * names compare without case; values may be quoted with escapes. Of a parameter given twice the
+ * first counts. What does not fit the grammar ends the line with -EINVAL; the challenges before it
+ * stay. */
 int challenges_parse(struct challenges *c, const char *header);
 void challenges_release(struct challenges *c);
 /* The first of that scheme, or NULL. */

@@ -1,14 +1,14 @@
 /* Theory of operation: a fetch is a call whose sink is a stream. The stream's watermark is the only
- *state: each attempt asks for the bytes from there on, so a resume after a broken connection and
- *one after a killed process are the same thing. What the server answers to the Range decides:
+ * state: each attempt asks for the bytes from there on, so a resume after a broken connection and
+ * one after a killed process are the same thing. What the server answers to the Range decides:
  *
  *	206	must agree about the size and begin at the watermark; if it begins elsewhere: as 416
  *	200	it does not resume: stream_restart(), the reader begins again
  *	416	our prefix makes no sense to it: restart, once, without a Range
  *
  * No byte beyond the descriptor's size is written, whatever is sent: a partial file never grows
- *beyond it. Blobs of non-distributable layers that the registry lacks come from the descriptor's
- *URLs.
+ * beyond it. Blobs of non-distributable layers that the registry lacks come from the descriptor's
+ * URLs.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,6 +1,8 @@
-/* scratch: a directory under construction, and unpacked layers, which are scratch directories renamed.
+/* scratch: a directory under construction, and unpacked layers, which are scratch directories
+ * renamed.
  *
- * While its maker lives, a lock file beside the scratch directory is locked; gc removes those that are not.
+ * While its maker lives, a lock file beside the scratch directory is locked; gc removes those that
+ * are not.
  */
 #ifndef STRAKE_STORE_SCRATCH_H
 #define STRAKE_STORE_SCRATCH_H
@@ -12,18 +14,21 @@
 #include "store/store.h"
 
 struct scratch {
-	int fd;			/* the directory, O_RDONLY | O_DIRECTORY; -1: none */
+	int fd; /* the directory, O_RDONLY | O_DIRECTORY; -1: none */
 	int lock_fd;
-	char *name;		/* in cache/tmp; the lock file is name + ".lock" */
+	char *name; /* in cache/tmp; the lock file is name + ".lock" */
 };
 
-#define SCRATCH_INIT { .fd = -1, .lock_fd = -1 }
+#define SCRATCH_INIT                                                                               \
+	{                                                                                          \
+		.fd = -1, .lock_fd = -1                                                            \
+	}
 
 int scratch_new(struct store *s, struct scratch *ret, struct err *err);
-/* Renames it to cache/layers/HEX. What is in it must be on disk by then (layer_ingest sees to that, on its
- * own thread): a power failure must not leave empty files under a final name. When another process was
- * faster the directory is removed and that is a success too. The scratch is released; after a failure it
- * is still the caller's to discard. */
+/* Renames it to cache/layers/HEX. What is in it must be on disk by then (layer_ingest sees to that,
+ * on its own thread): a power failure must not leave empty files under a final name. When another
+ * process was faster the directory is removed and that is a success too. The scratch is released;
+ * after a failure it is still the caller's to discard. */
 int scratch_publish_layer(struct store *s, struct scratch *scratch, const struct digest *diff_id,
 			  struct err *err);
 /* Removes the directory and its lock; safe when there is none. */

@@ -1,6 +1,6 @@
-/* tag: the entries of index.json. A name is the annotation org.opencontainers.image.ref.name; an entry is
- * the descriptor of one platform's manifest. The index a manifest came from is a blob too, its digest in
- * the annotation TAG_ANNOTATION_INDEX. */
+/* tag: the entries of index.json. A name is the annotation org.opencontainers.image.ref.name; an
+ * entry is the descriptor of one platform's manifest. The index a manifest came from is a blob too,
+ * its digest in the annotation TAG_ANNOTATION_INDEX. */
 #ifndef STRAKE_STORE_TAG_H
 #define STRAKE_STORE_TAG_H
 
@@ -15,19 +15,19 @@
 #define TAG_ANNOTATION_INDEX_SIZE "io.strake.source-index-size"
 
 struct tag {
-	char *name;			/* "" for an entry without a name */
+	char *name; /* "" for an entry without a name */
 	struct descriptor manifest;
 };
 
 struct tags {
-	struct tag *tags;		/* in the file's order */
+	struct tag *tags; /* in the file's order */
 	size_t n;
 };
 
 #define _cleanup_tags_ __attribute__((cleanup(tags_release)))
 
-/* Reads index.json without a lock. Entries of other tools (no name, an index instead of a manifest) are
- * kept and shown. */
+/* Reads index.json without a lock. Entries of other tools (no name, an index instead of a manifest)
+ * are kept and shown. */
 int tags_read(struct store *s, struct tags *ret, struct err *err);
 void tags_release(struct tags *tags);
 /* The entry of that exact name, or NULL; points into tags. */

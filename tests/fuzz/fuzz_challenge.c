@@ -1,6 +1,6 @@
 /* Every input is taken for the value of each header that a registry's answers are judged by:
- * WWW-Authenticate, Location, Content-Range, Retry-After. What is understood must be so again when it is
- * written out in canonical form. */
+ * WWW-Authenticate, Location, Content-Range, Retry-After. What is understood must be so again when
+ * it is written out in canonical form. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -12,9 +12,9 @@
 #include "tar_build.h"
 
 /* All of one test: a temporary directory with "canary" in it, beside the layers. */
-extern int env_dir; /* the temporary directory */
+extern int env_dir;   /* the temporary directory */
 extern int env_layer; /* the layer directory unpacked last */
-extern int env_root; /* its root/ */
+extern int env_root;  /* its root/ */
 extern struct err env_err;
 extern uint64_t env_entries;
 extern struct unpack_options env_options;

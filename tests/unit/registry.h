@@ -1,5 +1,5 @@
-/* registry: what the files of this test program share: its suites, and a small HTTP server that answers as
- * the test says.
+/* registry: what the files of this test program share: its suites, and a small HTTP server that
+ * answers as the test says.
  */
 #ifndef STRAKE_TESTS_REGISTRY_H
 #define STRAKE_TESTS_REGISTRY_H
@@ -31,14 +31,14 @@ struct heard {
 	char agent[64];
 	char *body;
 	size_t body_len;
-	unsigned int number;	/* from 0 on, in the order of arrival */
+	unsigned int number; /* from 0 on, in the order of arrival */
 	int fd;
 };
 
 struct server;
 
-/* On 127.0.0.1. `answer` runs in a thread of the server for each request; the connection is closed behind it.
- * A connection that begins with a TLS handshake is closed and not counted. */
+/* On 127.0.0.1. `answer` runs in a thread of the server for each request; the connection is closed
+ * behind it. A connection that begins with a TLS handshake is closed and not counted. */
 struct server *server_start(void (*answer)(struct heard *h, void *ctx), void *ctx);
 void server_stop(struct server *s);
 int server_port(const struct server *s);

@@ -12,17 +12,19 @@ struct tar {
 	size_t pax_len, pax_cap;
 };
 
-/* What is zero or NULL has a default: type '0', mode 0644 (directories 0755), mtime 1,000,000,000. */
+/* What is zero or NULL has a default: type '0', mode 0644 (directories 0755), mtime 1,000,000,000.
+ */
 struct tar_item {
 	const char *name;
-	char type;		/* '0' file, '1' hard link, '2' symlink, '3' char, '4' block, '5' dir, '6' fifo */
+	char type; /* '0' file, '1' hard link, '2' symlink, '3' char, '4' block, '5' dir, '6' fifo
+		    */
 	mode_t mode;
-	int no_mode;		/* mode 0 is meant */
+	int no_mode; /* mode 0 is meant */
 	unsigned int uid, gid;
 	long long mtime;
 	const char *link;
 	const void *data;
-	size_t size;		/* of data; 0 with data: strlen */
+	size_t size; /* of data; 0 with data: strlen */
 	unsigned int major, minor;
 };
 

@@ -5,7 +5,8 @@
 #include <check.h>
 #include <stdlib.h>
 
-/* Runs a suite under check (CK_FORK=no in the environment debugs it). Use as main()'s return value. */
+/* Runs a suite under check (CK_FORK=no in the environment debugs it). Use as main()'s return value.
+ */
 static inline int unit_run(Suite *suite)
 {
 	SRunner *runner = srunner_create(suite);
