@@ -146,11 +146,12 @@ fresh_store() {
 	rm -rf "$STRAKE_STORE"
 }
 
-# store_rest: what is in the store beside an empty layout: blobs, layers, partial downloads, containers.
+# store_rest: what is in the store beside an empty layout: blobs, layers, partial downloads, containers. The
+# layer of mount points is part of the layout of every store that ran something: three empty files.
 store_rest() {
 	[ -d "$STRAKE_STORE" ] || return 0
 	find "$STRAKE_STORE" ! -type d ! -name oci-layout ! -name index.json \
-		! \( -type f -empty \( -name '*lock*' -o -path '*/uploads/*' \) \) -printf '%P\n'
+		! \( -type f -empty \( -name '*lock*' -o -path '*/uploads/*' -o -path '*/cache/mountpoints-*' \) \) -printf '%P\n'
 	find "$STRAKE_STORE" -mindepth 3 -path '*/cache/layers/*' -type d -printf '%P\n'
 }
 
