@@ -62,6 +62,7 @@ struct pass {
 	struct ring *ring; /* NULL: only verify */
 	uint64_t entries;
 	int writer_r;
+	bool writer_first; /* it failed before anything else did */
 	struct err writer_err;
 };
 
@@ -86,7 +87,8 @@ static void *writer_main(void *arg)
 				   &p->writer_err);
 	if (p->writer_r < 0) {
 		/* the ingest thread may be waiting for bytes that a slow server has yet to send */
-		if (ring_stop(p->ring))
+		p->writer_first = ring_stop(p->ring);
+		if (p->writer_first)
 			stream_cancel(p->request->stream);
 	} else {
 		while (ring_next(p->ring, &rest) > 0)
@@ -261,7 +263,8 @@ static int run_pass(const struct layer_request *request, struct layer_result *re
 		ring_finish(ring, r);
 		pthread_join(writer, NULL);
 	}
-	if ((r == 0 || r == -ECANCELED) && p.writer_r < 0) {
+	/* A stream that the writer cancelled ends in an error too: that is only the echo. */
+	if ((r == 0 || r == -ECANCELED || p.writer_first) && p.writer_r < 0) {
 		if (err)
 			*err = p.writer_err;
 		return p.writer_r;

@@ -311,7 +311,7 @@ static void *download_main(void *arg)
 		if (pos % 100000 < 5000)
 			usleep(1000);
 	}
-	stream_finish(d->stream, false);
+	stream_finish(d->stream, d->r < 0); /* as the registry's client ends one */
 	return NULL;
 }
 
