@@ -180,6 +180,21 @@ static char *json_dump(const json_t *value, size_t flags)
 	return text;
 }
 
+json_t *json_string_lossy(const char *text)
+{
+	json_t *value = json_string(text);
+	_cleanup_free_ char *ascii = NULL;
+
+	if (value)
+		return value;
+	ascii = xstrdup(text);
+	for (char *p = ascii; *p; p++) {
+		if ((unsigned char)*p >= 0x80)
+			*p = '?';
+	}
+	return json_string(ascii);
+}
+
 char *json_text(const json_t *value)
 {
 	return json_dump(value, JSON_COMPACT);

@@ -40,6 +40,10 @@ int json_get_object(const json_t *obj, const char *key, json_t **ret, struct err
 /* An array of strings as a malloced strv (NULL when absent). */
 int json_get_strv(const json_t *obj, const char *key, size_t max_len, char ***ret, struct err *err);
 
+/* A new string value. JSON is UTF-8, a command line or a file name is bytes: where text is not
+ * UTF-8, each byte from 0x80 on becomes '?'. */
+json_t *json_string_lossy(const char *text);
+
 /* Compact text, keys in insertion order, NUL terminated; malloced, aborts when out of memory. */
 char *json_text(const json_t *value);
 /* Indented by four blanks (as docker inspect), with a final newline. */

@@ -138,22 +138,6 @@ int container_state_create(struct store *s, struct container_state *c, int *ret_
 	return r;
 }
 
-/* JSON is UTF-8; a command line is bytes. */
-static json_t *lossy_string(const char *text)
-{
-	json_t *value = json_string(text);
-	_cleanup_free_ char *copy = NULL;
-
-	if (value)
-		return value;
-	copy = xstrdup(text);
-	for (char *p = copy; *p != '\0'; p++) {
-		if ((unsigned char)*p >= 0x80)
-			*p = '?';
-	}
-	return json_string(copy);
-}
-
 static json_t *argv_json(char *const *argv)
 {
 	json_t *array = json_array();
@@ -167,7 +151,7 @@ static json_t *argv_json(char *const *argv)
 			break;
 		}
 		left -= len;
-		json_array_append_new(array, lossy_string(*argv));
+		json_array_append_new(array, json_string_lossy(*argv));
 	}
 	return array;
 }
@@ -180,8 +164,8 @@ static json_t *config_json(const struct container_state *c)
 		json_array_append_new(layers, json_string(c->layers[i].text));
 	json_object_set_new(config, "id", json_string(c->id));
 	json_object_set_new(config, "name", json_string(c->name));
-	json_object_set_new(config, "image", lossy_string(c->image_name ? c->image_name : ""));
-	json_object_set_new(config, "imageId", lossy_string(c->image_id ? c->image_id : ""));
+	json_object_set_new(config, "image", json_string_lossy(c->image_name ? c->image_name : ""));
+	json_object_set_new(config, "imageId", json_string_lossy(c->image_id ? c->image_id : ""));
 	json_object_set_new(config, "manifest", json_string(c->manifest.text));
 	json_object_set_new(config, "layers", layers);
 	json_object_set_new(config, "argv", argv_json(c->argv));

@@ -215,21 +215,6 @@ static int64_t creation_time(int64_t created)
 	return (int64_t)time(NULL);
 }
 
-/* JSON text must be UTF-8; a byte that is not becomes '?'. */
-static json_t *lenient_string(const char *s)
-{
-	json_t *j = json_string(s);
-	_cleanup_free_ char *ascii = NULL;
-
-	if (j)
-		return j;
-	ascii = xstrdup(s);
-	for (char *c = ascii; *c; c++)
-		if ((unsigned char)*c >= 0x80)
-			*c = '?';
-	return json_string(ascii);
-}
-
 json_t *image_config_new(const struct platform *platform, const struct digest *diff_id,
 			 const char *created_by, int64_t created)
 {
@@ -239,12 +224,12 @@ json_t *image_config_new(const struct platform *platform, const struct digest *d
 
 	str_time(creation_time(created), when);
 	json_object_set_new(doc, "created", json_string(when));
-	json_object_set_new(doc, "architecture", lenient_string(platform->arch));
-	json_object_set_new(doc, "os", lenient_string(platform->os));
+	json_object_set_new(doc, "architecture", json_string_lossy(platform->arch));
+	json_object_set_new(doc, "os", json_string_lossy(platform->os));
 	if (platform->os_version[0])
-		json_object_set_new(doc, "os.version", lenient_string(platform->os_version));
+		json_object_set_new(doc, "os.version", json_string_lossy(platform->os_version));
 	if (platform->variant[0])
-		json_object_set_new(doc, "variant", lenient_string(platform->variant));
+		json_object_set_new(doc, "variant", json_string_lossy(platform->variant));
 	json_object_set_new(doc, "config", json_object());
 	json_array_append_new(ids, json_string(diff_id->text));
 	json_object_set_new(rootfs, "type", json_string("layers"));
@@ -252,7 +237,7 @@ json_t *image_config_new(const struct platform *platform, const struct digest *d
 	json_object_set_new(doc, "rootfs", rootfs);
 	json_object_set_new(entry, "created", json_string(when));
 	if (!str_is_empty(created_by))
-		json_object_set_new(entry, "created_by", lenient_string(created_by));
+		json_object_set_new(entry, "created_by", json_string_lossy(created_by));
 	json_array_append_new(history, entry);
 	json_object_set_new(doc, "history", history);
 	return doc;
