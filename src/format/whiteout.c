@@ -1,6 +1,7 @@
 #include "format/whiteout.h"
 
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "base/mem.h"
 
@@ -29,6 +30,11 @@ enum whiteout_kind whiteout_kind(const char *name, const char **ret_target)
 static bool has_prefix(const char *name, const char *prefix)
 {
 	return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+bool whiteout_is_device(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
 }
 
 bool xattr_is_reserved(const char *name)

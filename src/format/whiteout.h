@@ -4,6 +4,7 @@
 #define STRAKE_FORMAT_WHITEOUT_H
 
 #include <stdbool.h>
+#include <sys/stat.h>
 
 #define WHITEOUT_PREFIX ".wh."
 #define WHITEOUT_OPAQUE ".wh..wh..opq"
@@ -19,6 +20,9 @@ enum whiteout_kind {
 
 /* name: one component. For WHITEOUT_FILE *ret_target points at NAME inside it. */
 enum whiteout_kind whiteout_kind(const char *name, const char **ret_target);
+
+/* Whether a file is the kernel overlay's whiteout: a character device 0:0. */
+bool whiteout_is_device(const struct stat *st);
 
 /* Xattrs no layer may bring: user.overlay.*, trusted.*, user.fuseoverlayfs.*, user.containers.*,
  * and the security.* ones that act on the host (selinux, ima, evm, apparmor). security.capability

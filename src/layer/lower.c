@@ -22,7 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -238,7 +237,7 @@ static bool is_taken(int parent, const char *base)
 		unlinkat(parent, wh, 0);
 	if (fstatat(parent, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return false;
-	if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0))
+	if (whiteout_is_device(&st))
 		return unlinkat(parent, base, 0) < 0;
 	return true;
 }

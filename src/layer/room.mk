@@ -7,6 +7,6 @@ liblayer_a_SOURCES = \
 	src/layer/unpack.c src/layer/unpack.h \
 	src/layer/unpack_tree.c src/layer/unpack_entry.c src/layer/unpack_impl.h \
 	src/layer/owner.c src/layer/owner.h \
-	src/layer/copy.c src/layer/copy.h \
+	src/layer/copy.c src/layer/copy_file.c src/layer/copy_impl.h src/layer/copy.h \
 	src/layer/lower.c src/layer/lower.h
 liblayer_a_CFLAGS = $(AM_CFLAGS) $(ARCHIVE_CFLAGS) $(ZLIB_CFLAGS)

@@ -180,11 +180,6 @@ int unpack_set_opaque(struct unpack *u, struct unpack_dir *dir, struct err *err)
 	return make_wh_file(u, dir, WHITEOUT_OPAQUE, err);
 }
 
-static bool is_whiteout(const struct stat *st)
-{
-	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(0, 0);
-}
-
 int unpack_unwhite(struct unpack *u, struct unpack_dir *parent, const char *name, struct err *err)
 {
 	char wh[NAME_MAX + 1];
@@ -310,7 +305,7 @@ static int step(struct unpack *u, struct unpack_dir *parent, const char *name, c
 		return err_sys(err, errno, "cannot look at '%s'", path);
 	if (S_ISLNK(st.st_mode))
 		return step_through_link(u, parent, name, path, len, ret, err);
-	if (!is_whiteout(&st))
+	if (!whiteout_is_device(&st))
 		return err_set(err, ENOTDIR, "'%s' is not a directory", path);
 	if (unlinkat(parent->fd, name, 0) < 0)
 		return err_sys(err, errno, "cannot replace the whiteout '%s'", path);
