@@ -64,12 +64,12 @@ static int pull(const struct context *c, const struct store *s, const struct ima
 	return run_helper(argv, err);
 }
 
-/* Makes missing layer directories again. Returns as image_obtain(). */
+/* Finds the layers' directories; makes missing ones again. Returns as image_obtain(). */
 static int unpack(const struct context *c, struct store *s, const struct image_wish *wish,
-		  const struct image *image, struct err *err)
+		  const struct image *image, char ***ret_layers, struct err *err)
 {
-	_cleanup_strv_ char **dirs = NULL, **argv = NULL;
-	int r = image_layer_dirs(s, image, &dirs, err);
+	_cleanup_strv_ char **argv = NULL;
+	int r = image_layer_dirs(s, image, ret_layers, err);
 
 	if (r != -ENOENT || wish->no_helpers)
 		return r;
@@ -78,7 +78,8 @@ static int unpack(const struct context *c, struct store *s, const struct image_w
 	argv = helper_argv(c, s);
 	strv_add(&argv, "unpack");
 	strv_add(&argv, image->descriptor.digest.text);
-	return run_helper(argv, err);
+	r = run_helper(argv, err);
+	return r == 0 ? image_layer_dirs(s, image, ret_layers, err) : r;
 }
 
 /* Opens what is here. -ENOENT when it is not, or is for another platform than the one asked for. */
@@ -111,7 +112,7 @@ static void warn_of_platform(const struct image_wish *wish, const struct image *
 }
 
 int image_obtain(const struct context *c, struct store *s, const struct image_wish *wish,
-		 struct image *ret, struct err *err)
+		 struct image *ret, char ***ret_layers, struct err *err)
 {
 	bool always = str_eq(wish->pull, "always") && !wish->no_helpers;
 	bool never = str_eq(wish->pull, "never");
@@ -132,5 +133,5 @@ int image_obtain(const struct context *c, struct store *s, const struct image_wi
 	if (r != 0)
 		return r;
 	warn_of_platform(wish, ret);
-	return unpack(c, s, wish, ret, err);
+	return unpack(c, s, wish, ret, ret_layers, err);
 }

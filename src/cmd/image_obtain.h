@@ -17,9 +17,9 @@ struct image_wish {
 	bool no_helpers; /* neither pull nor unpack: what is missing is an error */
 };
 
-/* The caller holds a shared lease. Returns 0, a negative errno, or the positive exit status of a
- * strake-image that failed and has said why. */
+/* The caller holds a shared lease. *ret_layers: the paths of image_layer_dirs(). Returns 0, a
+ * negative errno, or the positive exit status of a strake-image that failed and has said why. */
 int image_obtain(const struct context *c, struct store *s, const struct image_wish *wish,
-		 struct image *ret, struct err *err);
+		 struct image *ret, char ***ret_layers, struct err *err);
 
 #endif

@@ -138,6 +138,7 @@ static int run(const struct context *c, void *flags_, char **args, struct err *e
 	struct run_request *request = &flags->request;
 	_cleanup_store_ struct store store = STORE_INIT;
 	_cleanup_image_ struct image image = {0};
+	_cleanup_strv_ char **layers = NULL;
 	_cleanup_fd_ int lease = -1;
 	int r = 0;
 
@@ -154,10 +155,10 @@ static int run(const struct context *c, void *flags_, char **args, struct err *e
 	flags->wish.no_helpers = request->dry_run;
 	r = command_open_store_leased(c, &store, &lease, err);
 	if (r == 0)
-		r = image_obtain(c, &store, &flags->wish, &image, err);
+		r = image_obtain(c, &store, &flags->wish, &image, &layers, err);
 	if (r != 0)
 		return r;
-	return container_run(&store, &image, request, steal_fd(&lease), err);
+	return container_run(&store, &image, layers, request, steal_fd(&lease), err);
 }
 
 static void release(void *flags)

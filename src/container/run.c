@@ -92,11 +92,10 @@ static void fill_state(struct container_state *c, const struct image *image,
 	};
 }
 
-static int make_plan(struct store *s, const struct image *image, const struct run_request *request,
-		     const struct identity *id, const char *container_id, struct plan *plan,
-		     struct err *err)
+static int make_plan(struct store *s, const struct image *image, char *const *layers,
+		     const struct run_request *request, const struct identity *id,
+		     const char *container_id, struct plan *plan, struct err *err)
 {
-	_cleanup_strv_ char **layers = NULL;
 	_cleanup_free_ char *mountpoints = NULL;
 	_cleanup_free_ char *dir = xasprintf("%s/containers/%s", s->path, container_id);
 	struct plan_input in = {
@@ -104,14 +103,13 @@ static int make_plan(struct store *s, const struct image *image, const struct ru
 		.config = &image->config,
 		.identity = id,
 		.dir = dir,
+		.layers = layers,
 		.id = container_id,
 	};
 
-	if (image_layer_dirs(s, image, &layers, err) < 0 ||
-	    mountpoints_layer(s, &mountpoints, err) < 0)
+	if (mountpoints_layer(s, &mountpoints, err) < 0)
 		return -err->code;
 	in.mountpoints = mountpoints;
-	in.layers = layers;
 	return plan_make(&in, plan, err);
 }
 
@@ -192,13 +190,13 @@ static int launch(const struct plan *plan, int dir, struct err *err)
 	return ret;
 }
 
-static int dry_run(struct store *s, const struct image *image, const struct run_request *request,
-		   const struct identity *id, struct err *err)
+static int dry_run(struct store *s, const struct image *image, char *const *layers,
+		   const struct run_request *request, const struct identity *id, struct err *err)
 {
 	static const char no_id[] =
 		"0000000000000000000000000000000000000000000000000000000000000000";
 	struct plan plan = {0};
-	int ret = make_plan(s, image, request, id, no_id, &plan, err);
+	int ret = make_plan(s, image, layers, request, id, no_id, &plan, err);
 
 	if (ret == 0)
 		plan_print(&plan, stdout);
@@ -206,9 +204,9 @@ static int dry_run(struct store *s, const struct image *image, const struct run_
 	return ret;
 }
 
-static int prepare(struct store *s, const struct image *image, const struct run_request *request,
-		   const struct identity *id, struct container_state *c, int *ret_dir,
-		   struct plan *plan, struct err *err)
+static int prepare(struct store *s, const struct image *image, char *const *layers,
+		   const struct run_request *request, const struct identity *id,
+		   struct container_state *c, int *ret_dir, struct plan *plan, struct err *err)
 {
 	int ret;
 
@@ -216,14 +214,14 @@ static int prepare(struct store *s, const struct image *image, const struct run_
 	ret = container_state_create(s, c, ret_dir, err);
 	if (ret < 0)
 		return ret;
-	ret = make_plan(s, image, request, id, c->id, plan, err);
+	ret = make_plan(s, image, layers, request, id, c->id, plan, err);
 	if (ret == 0)
 		c->argv = strv_copy(plan->argv);
 	return ret;
 }
 
-int container_run(struct store *s, const struct image *image, const struct run_request *request,
-		  int lease, struct err *err)
+int container_run(struct store *s, const struct image *image, char *const *layers,
+		  const struct run_request *request, int lease, struct err *err)
 {
 	struct container_state c = {0};
 	struct plan plan = {0};
@@ -238,9 +236,9 @@ int container_run(struct store *s, const struct image *image, const struct run_r
 	if (id.why[0])
 		log_verbose("single identity: %s", id.why);
 	if (request->dry_run)
-		return dry_run(s, image, request, &id, err);
+		return dry_run(s, image, layers, request, &id, err);
 
-	ret = prepare(s, image, request, &id, &c, &dir, &plan, err);
+	ret = prepare(s, image, layers, request, &id, &c, &dir, &plan, err);
 	if (ret == 0)
 		ret = container_state_save(&c, dir, &lock, err);
 	fd_closep(&held);
