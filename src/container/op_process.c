@@ -115,7 +115,7 @@ int op_user(struct child *c, const struct op *op, struct err *err)
 		strv_env_set(&c->env, "HOME", user.home);
 	c->root_user = user.uid == 0;
 	/* The bounding set can only shrink while we may still change it. */
-	ret = caps_drop_bounding(CAPS_DEFAULT, err);
+	ret = caps_drop_bounding(op->caps, err);
 	if (ret < 0)
 		return ret;
 	return become(c, &user, err);

@@ -92,6 +92,7 @@ static void add_user(const struct plan_input *in, struct plan *p)
 	const struct run_request *request = in->request;
 	_cleanup_free_ char *self = NULL;
 	const char *user = in->config->user;
+	struct op *op;
 
 	if (request->user) {
 		user = request->user;
@@ -100,7 +101,9 @@ static void add_user(const struct plan_input *in, struct plan *p)
 				 (unsigned int)in->identity->gid);
 		user = self;
 	}
-	plan_add(p, OP_USER, user ? user : "", NULL)->optional = !request->user;
+	op = plan_add(p, OP_USER, user ? user : "", NULL);
+	op->optional = !request->user;
+	op->caps = CAPS_DEFAULT;
 }
 
 int plan_make(const struct plan_input *in, struct plan *ret, struct err *err)

@@ -41,7 +41,8 @@ enum op_kind {
 	OP_PIVOT,    /* the stacked tree becomes "/", the host's is gone */
 	OP_HOSTNAME, /* source: the name */
 	OP_WORKDIR,  /* target: made when missing, and entered, never through a magic link */
-	OP_USER,     /* source: "user[:group]", resolved in the container; groups, ids, HOME */
+	OP_USER,     /* source: "user[:group]", resolved in the container; groups, ids, HOME;
+		      * caps: the bounding set, which can only shrink before the ids change */
 	OP_CAPS,     /* caps: what root keeps; an ordinary user keeps nothing */
 	OP_NO_NEW_PRIVS,
 	OP_EXEC, /* plan->argv with plan->env */
