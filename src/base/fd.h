@@ -69,8 +69,9 @@ int fd_remove_tree(int dirfd, const char *name, struct err *err);
  * -errno. */
 int64_t fd_copy(int dst, int src);
 
-/* Closes every descriptor >= first (close_range, else /proc/self/fd). */
-void fd_close_from(unsigned int first);
+/* Marks every descriptor >= first to be closed at exec (close_range, else /proc/self/fd, which
+ * STRAKE_NO_CLOSE_RANGE=1 in the environment forces). Returns 0 or -errno. */
+int fd_cloexec_from(unsigned int first);
 
 /* Sets or clears O_CLOEXEC. Returns 0 or -errno. */
 int fd_set_cloexec(int fd, bool on);

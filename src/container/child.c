@@ -2,13 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -48,6 +46,7 @@ static int shed_inheritance(const struct child *c, struct err *err)
 {
 	const bool own_stdin = c->plan->interactive || c->plan->tty;
 	sigset_t none;
+	int ret;
 
 	for (int sig = 1; sig < NSIG; sig++) {
 		if (sig != SIGKILL && sig != SIGSTOP)
@@ -57,11 +56,9 @@ static int shed_inheritance(const struct child *c, struct err *err)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	umask(0022);
 
-#ifdef SYS_close_range
-	if (syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) < 0 && errno != ENOSYS &&
-	    errno != EINVAL)
-		return err_sys(err, errno, "close_range");
-#endif
+	ret = fd_cloexec_from(3);
+	if (ret < 0)
+		return err_sys(err, -ret, "cannot keep descriptors out of the container");
 	if (setsid() < 0)
 		return err_sys(err, errno, "setsid");
 	/* A dead parent can neither forward signals nor clean up: the container ends with it. */
