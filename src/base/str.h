@@ -44,7 +44,6 @@ void strv_extend(char ***v, char *const *more);
 void strv_env_set(char ***env, const char *key, const char *value);
 /* The value of KEY or NULL; owned by the array. */
 const char *strv_env_get(char *const *env, const char *key);
-void strv_env_unset(char **env, const char *key);
 /* Splits at each sep, keeping empty fields. */
 char **strv_split(const char *s, char sep);
 /* Joins with sep between; malloced. */

@@ -97,16 +97,6 @@ const char *strv_env_get(char *const *env, const char *key)
 	return at ? *at + strlen(key) + 1 : NULL;
 }
 
-void strv_env_unset(char **env, const char *key)
-{
-	char **at;
-
-	while ((at = strv_env_find(env, key))) {
-		free(*at);
-		memmove(at, at + 1, (strv_len(at + 1) + 1) * sizeof(*at));
-	}
-}
-
 char **strv_split(const char *s, char sep)
 {
 	size_t n = 0, fields = 1;

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <pwd.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -257,16 +256,4 @@ void store_close(struct store *s)
 int store_lease(struct store *s, enum store_lease kind, bool wait, struct err *err)
 {
 	return lock_store(s, LOCK_LEASE, kind == STORE_EXCLUSIVE, wait, err);
-}
-
-int store_free_space(struct store *s, unsigned long long *ret, struct err *err)
-{
-	struct statvfs st;
-
-	if (fstatvfs(s->root, &st) < 0)
-		return err_sys(err, errno, "cannot ask for the free space of '%s'", s->path);
-	if (__builtin_mul_overflow((unsigned long long)st.f_bavail, (unsigned long long)st.f_frsize,
-				   ret))
-		*ret = ~0ULL;
-	return 0;
 }

@@ -57,7 +57,4 @@ void store_close(struct store *s);
 enum store_lease { STORE_SHARED, STORE_EXCLUSIVE };
 int store_lease(struct store *s, enum store_lease kind, bool wait, struct err *err);
 
-/* Bytes an ordinary user may still write to the store's file system. */
-int store_free_space(struct store *s, unsigned long long *ret, struct err *err);
-
 #endif

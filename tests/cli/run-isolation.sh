@@ -9,7 +9,7 @@ for n in user mnt pid ipc uts cgroup; do
 	ne "$n is its own" "$(awk -v n="$n" '$1 == n { print $2 }' <<<"$inside")" "$(readlink "/proc/self/ns/$n")"
 	like "$n could be read" "$inside" "^$n $n:\\[[0-9]+\\]$"
 done
-eq "net is the host's for now" "$(awk '$1 == "net" { print $2 }' <<<"$inside")" "$(readlink /proc/self/ns/net)"
+eq "net is the host's" "$(awk '$1 == "net" { print $2 }' <<<"$inside")" "$(readlink /proc/self/ns/net)"
 
 it "capabilities"
 caps=$(strake run --rm busybox grep ^Cap /proc/self/status)

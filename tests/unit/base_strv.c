@@ -50,15 +50,6 @@ START_TEST(environment)
 	ck_assert_str_eq(strv_env_get(env, "EMPTY"), "");
 	ck_assert_ptr_null(strv_env_get(env, "PAT"));
 	ck_assert_ptr_null(strv_env_get(env, "HOME"));
-	/* every one of a key that is there twice */
-	strv_add(&env, "PATH=/again");
-	strv_env_unset(env, "PATH");
-	expect(env, "PATHS=x|EMPTY=");
-	strv_env_unset(env, "NONE");
-	strv_env_unset(NULL, "NONE");
-	strv_env_unset(env, "EMPTY");
-	strv_env_unset(env, "PATHS");
-	ck_assert_uint_eq(strv_len(env), 0);
 }
 END_TEST
 

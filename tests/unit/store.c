@@ -323,15 +323,6 @@ START_TEST(file_system_without_locks)
 }
 END_TEST
 
-START_TEST(free_space)
-{
-	unsigned long long bytes = 0;
-
-	ok(store_free_space(&store, &bytes, err));
-	ck_assert_uint_gt(bytes, 1 << 20);
-}
-END_TEST
-
 static TCase *case_open(void)
 {
 	TCase *tc = tcase_create("open");
@@ -348,7 +339,6 @@ static TCase *case_open(void)
 	tcase_add_test(tc, symlink_to_store);
 	tcase_add_test(tc, lost_index_is_not_made_again);
 	tcase_add_test(tc, opened_by_many_at_once);
-	tcase_add_test(tc, free_space);
 	return tc;
 }
 
