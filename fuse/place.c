@@ -1,0 +1,249 @@
+#include "fuse/place.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fuse/layer.h"
+#include "fuse/overlay.h"
+
+int place_cache_init(struct place_cache *cache, unsigned int max)
+{
+	*cache = (struct place_cache){.max = max};
+	return -pthread_mutex_init(&cache->lock, NULL);
+}
+
+void place_cache_release(struct place_cache *cache)
+{
+	pthread_mutex_destroy(&cache->lock);
+}
+
+static struct place_cache *cache_of(const struct place *p)
+{
+	return &p->layer->overlay->places;
+}
+
+struct place *place_root(struct layer *layer, int fd)
+{
+	struct place *p = calloc(1, sizeof(*p));
+
+	if (!p) {
+		close(fd);
+		return NULL;
+	}
+	*p = (struct place){.layer = layer, .refs = 1, .fd = fd, .pins = 1};
+	return p;
+}
+
+struct place *place_new(struct place *parent, const char *name)
+{
+	struct place *p = calloc(1, sizeof(*p));
+	char *copy = strdup(name);
+
+	if (!p || !copy) {
+		free(p);
+		free(copy);
+		return NULL;
+	}
+	*p = (struct place){.layer = parent->layer,
+			    .refs = 1,
+			    .fd = -1,
+			    .parent = place_ref(parent),
+			    .name = copy};
+	return p;
+}
+
+struct place *place_ref(struct place *p)
+{
+	atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
+	return p;
+}
+
+/* --- the ring of open places; under the lock */
+
+static void ring_add(struct place_cache *c, struct place *p)
+{
+	if (!c->hand) {
+		p->prev = p->next = p;
+		c->hand = p;
+	} else {
+		p->next = c->hand;
+		p->prev = c->hand->prev;
+		p->prev->next = p;
+		p->next->prev = p;
+	}
+	c->open++;
+}
+
+static void ring_remove(struct place_cache *c, struct place *p)
+{
+	if (p->next == p)
+		c->hand = NULL;
+	else if (c->hand == p)
+		c->hand = p->next;
+	p->prev->next = p->next;
+	p->next->prev = p->prev;
+	p->prev = p->next = NULL;
+	c->open--;
+}
+
+/* Second chance: what was not used since the hand came by last is closed. Returns its descriptor.
+ */
+static int ring_evict(struct place_cache *c)
+{
+	for (unsigned int i = 0; c->open > c->max && i < 2 * c->open; i++) {
+		struct place *p = c->hand;
+
+		c->hand = p->next;
+		if (p->pins)
+			continue;
+		if (p->used) {
+			p->used = false;
+			continue;
+		}
+		int fd = p->fd;
+
+		p->fd = -1;
+		ring_remove(c, p);
+		return fd;
+	}
+	return -1;
+}
+
+void place_unref(struct place *p)
+{
+	while (p && atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) == 1) {
+		struct place_cache *c = cache_of(p);
+		struct place *parent = p->parent;
+
+		pthread_mutex_lock(&c->lock);
+		if (p->next)
+			ring_remove(c, p);
+		pthread_mutex_unlock(&c->lock);
+		if (p->fd >= 0)
+			close(p->fd);
+		free(p->name);
+		free(p);
+		p = parent;
+	}
+}
+
+void place_unrefp(struct place **p)
+{
+	place_unref(*p);
+	*p = NULL;
+}
+
+static int open_place(struct place *parent, const char *name)
+{
+	int dirfd = place_pin(parent), fd;
+
+	if (dirfd < 0)
+		return dirfd;
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		fd = -errno;
+	place_unpin(parent);
+	return fd;
+}
+
+int place_pin(struct place *p)
+{
+	struct place_cache *c = cache_of(p);
+	_cleanup_place_ struct place *parent = NULL;
+	char name[256];
+	int fd, surplus = -1;
+
+	pthread_mutex_lock(&c->lock);
+	if (p->fd >= 0) {
+		p->pins++;
+		p->used = true;
+		fd = p->fd;
+		pthread_mutex_unlock(&c->lock);
+		return fd;
+	}
+	parent = place_ref(p->parent);
+	memcpy(name, p->name, strlen(p->name) + 1);
+	pthread_mutex_unlock(&c->lock);
+
+	fd = open_place(parent, name);
+	if (fd < 0)
+		return fd;
+	pthread_mutex_lock(&c->lock);
+	if (p->fd >= 0) { /* another thread was faster */
+		surplus = fd;
+		fd = p->fd;
+	} else {
+		p->fd = fd;
+		ring_add(c, p);
+	}
+	p->pins++;
+	p->used = true;
+	if (surplus < 0)
+		surplus = ring_evict(c);
+	pthread_mutex_unlock(&c->lock);
+	if (surplus >= 0)
+		close(surplus);
+	return fd;
+}
+
+void place_unpin(struct place *p)
+{
+	struct place_cache *c = cache_of(p);
+
+	pthread_mutex_lock(&c->lock);
+	p->pins--;
+	pthread_mutex_unlock(&c->lock);
+}
+
+int place_move(struct place *p, struct place *parent, const char *name)
+{
+	struct place_cache *c = cache_of(p);
+	char *copy = strdup(name), *old_name;
+	struct place *old;
+
+	if (!copy)
+		return -ENOMEM;
+	place_ref(parent);
+	pthread_mutex_lock(&c->lock);
+	old = p->parent;
+	old_name = p->name;
+	p->parent = parent;
+	p->name = copy;
+	pthread_mutex_unlock(&c->lock);
+	free(old_name);
+	place_unref(old);
+	return 0;
+}
+
+char *place_path(struct place *p, const char *name)
+{
+	struct place_cache *c = cache_of(p);
+	size_t len = *name ? strlen(name) + 1 : 0, at;
+	char *path;
+
+	pthread_mutex_lock(&c->lock);
+	for (struct place *q = p; q->parent; q = q->parent)
+		len += strlen(q->name) + 1;
+	path = malloc(len + 2);
+	if (path) {
+		at = len;
+		path[at] = '\0';
+		if (*name) {
+			at -= strlen(name);
+			memcpy(path + at, name, strlen(name));
+			path[--at] = '/';
+		}
+		for (struct place *q = p; q->parent; q = q->parent) {
+			at -= strlen(q->name);
+			memcpy(path + at, q->name, strlen(q->name));
+			path[--at] = '/';
+		}
+		if (!len)
+			memcpy(path, "/", 2);
+	}
+	pthread_mutex_unlock(&c->lock);
+	return path;
+}

@@ -1,0 +1,83 @@
+/* Reading directories. */
+#include <errno.h>
+
+#include "fuse/lookup.h"
+
+enum { COOKIE_DOT = 1, COOKIE_DOTDOT = 2 };
+
+/* Under the lock: the listing is there when this returns 0, with the lock as it was, or exclusive.
+ */
+static int need_listing(struct overlay *o, struct dir *d)
+{
+	int r;
+
+	while (!d->listing) {
+		pthread_rwlock_unlock(&d->lock);
+		pthread_rwlock_wrlock(&d->lock);
+		r = listing_make(o, d);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int dots(struct overlay *o, struct node *dir, uint64_t after, overlay_entry_fn fn, void *arg)
+{
+	struct file f = {.st = {.st_mode = S_IFDIR, .st_ino = dir->ino}};
+	struct where w;
+	int r = 0;
+
+	if (after < COOKIE_DOT)
+		r = fn(arg, ".", COOKIE_DOT, &f);
+	if (r == 0 && after < COOKIE_DOTDOT) {
+		if (node_where(&o->nodes, dir, &w) == 0) {
+			f.st.st_ino = w.parent->ino;
+			node_unref(&o->nodes, w.parent);
+		}
+		r = fn(arg, "..", COOKIE_DOTDOT, &f);
+	}
+	return r;
+}
+
+static int entries(struct overlay *o, struct node *dir, uint64_t after, overlay_entry_fn fn,
+		   void *arg)
+{
+	struct dir *d = dir->dir;
+	const struct entry *e;
+
+	while ((e = listing_after(d, after))) {
+		const char *name = listing_name(d, e);
+		struct file f;
+		int r = lookup_child(o, dir, name, &f);
+
+		after = e->hash;
+		if (r == -ENOENT)
+			continue;
+		if (r < 0) /* listed all the same: whoever asks for it learns why */
+			f = (struct file){
+				.st = {.st_mode = (mode_t)e->type << 12, .st_ino = ~0ULL}};
+		if (fn(arg, name, e->hash, &f)) {
+			if (f.node)
+				node_unref(&o->nodes, f.node);
+			return 0;
+		}
+	}
+	return 0;
+}
+
+int overlay_readdir(struct overlay *o, struct node *dir, uint64_t after, overlay_entry_fn fn,
+		    void *arg)
+{
+	struct dir *d = dir->dir;
+	int r;
+
+	pthread_rwlock_rdlock(&d->lock);
+	r = d->removed ? 1 : dots(o, dir, after, fn, arg);
+	if (r == 0) {
+		r = need_listing(o, d);
+		if (r == 0)
+			r = entries(o, dir, after, fn, arg);
+	}
+	pthread_rwlock_unlock(&d->lock);
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,26 @@
+/* remove: what unlink, rmdir and a rename that replaces have in common. */
+#ifndef STRAKE_FUSE_REMOVE_H
+#define STRAKE_FUSE_REMOVE_H
+
+#include <sys/stat.h>
+
+#include "fuse/overlay.h"
+
+/* Keeps a file alive that is about to lose a name, when it is its last. n is what `name` in the
+ * directory open at dirfd is (has_upper: in the upper layer), under the directory's lock. */
+int remove_hold(struct overlay *o, struct node *n, struct node *dir, int dirfd, const char *name,
+		bool has_upper);
+
+/* Whether a directory shows nothing: 0, -ENOTEMPTY, or -errno. It is locked exclusively. */
+int remove_check_empty(struct overlay *o, struct node *n);
+
+/* A directory that was removed is empty for good, and shows what it showed last: malloced, or NULL,
+ * taken while it is still there and handed over once it is gone. Locked exclusively. */
+struct stat *remove_last_stat(struct overlay *o, struct node *n);
+void remove_bury(struct overlay *o, struct node *n, struct stat *last);
+
+/* A lower file with other names is copied up before it loses this one: its link count is then its
+ * copy's. Nothing is locked. */
+int remove_settle_links(struct overlay *o, struct node *dir, const char *name);
+
+#endif

@@ -1,0 +1,33 @@
+# fuse: strake-overlayfs. The core knows no FUSE types; wire, loop and ops_* put the kernel's protocol on it.
+pkglibexec_PROGRAMS += strake-overlayfs
+noinst_LIBRARIES += liboverlay.a
+
+liboverlay_a_SOURCES = \
+	fuse/overlay.c fuse/overlay.h \
+	fuse/node.c fuse/node.h \
+	fuse/place.c fuse/place.h \
+	fuse/layer.h fuse/source_dir.c \
+	fuse/xat.c fuse/xat.h \
+	fuse/marks.c fuse/marks.h \
+	fuse/owner.c fuse/owner.h \
+	fuse/dir.c fuse/listing.c fuse/dir.h \
+	fuse/walk.c fuse/walk.h \
+	fuse/lookup.c fuse/readdir.c fuse/lookup.h \
+	fuse/content.c fuse/content.h \
+	fuse/copyup.c fuse/copydata.c fuse/links.c fuse/copyup.h \
+	fuse/work.c fuse/work.h \
+	fuse/upper.c fuse/upper.h \
+	fuse/attr.c fuse/xattr.c fuse/create.c \
+	fuse/remove.c fuse/remove.h \
+	fuse/rename.c
+
+strake_overlayfs_SOURCES = \
+	fuse/main.c \
+	fuse/options.c fuse/options.h \
+	fuse/mount.c fuse/mount.h \
+	fuse/confine.c fuse/confine.h \
+	fuse/wire.c fuse/wire.h \
+	fuse/loop.c fuse/loop.h \
+	fuse/ops.c fuse/ops_name.c fuse/ops_dir.c fuse/ops_file.c fuse/ops.h \
+	fuse/check.c fuse/check.h
+strake_overlayfs_LDADD = liboverlay.a libformat.a libbase.a $(SECCOMP_LIBS) -lpthread
