@@ -281,14 +281,19 @@ int content_reopen(int fd, int flags)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	r = open(path, flags | O_CLOEXEC);
+	if (r < 0 && errno == EPERM && (flags & O_NOATIME))
+		r = open(path, (flags & ~O_NOATIME) | O_CLOEXEC);
 	return r < 0 ? -errno : r;
 }
 
-/* The owner of a file may lack the permission to write it, and whoever opened it before that was so
- * goes on writing: the kernel does not tell us who that is, and has checked it. */
+/* What is read through a descriptor for writing is mostly what surrounds a small write. */
+#define WRITABLE (O_RDWR | O_NOATIME)
+
+/* The owner of a file may lack the permission to write it, and whoever opened it before that was so goes
+ * on writing: the kernel does not tell us who that is, and has checked it. */
 static int reopen_writable(int fd)
 {
-	int r = content_reopen(fd, O_RDWR);
+	int r = content_reopen(fd, WRITABLE);
 	struct stat st;
 	char path[32];
 
@@ -297,7 +302,7 @@ static int reopen_writable(int fd)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	if (chmod(path, (st.st_mode & 07777) | 0600) < 0)
 		return r;
-	r = content_reopen(fd, O_RDWR);
+	r = content_reopen(fd, WRITABLE);
 	if (chmod(path, st.st_mode & 07777) < 0 && r >= 0) {
 		int code = errno;
 
@@ -319,11 +324,11 @@ int content_kill_priv(int fd, const struct stat *st)
 
 int content_open_writable(int dirfd, const char *name)
 {
-	int fd = openat(dirfd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC), path;
+	int fd = openat(dirfd, name, WRITABLE | O_NOFOLLOW | O_CLOEXEC), path;
 
 	if (fd >= 0)
 		return fd;
-	if (errno != EACCES)
+	if (errno != EACCES && errno != EPERM)
 		return -errno;
 	path = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (path < 0)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -12,6 +13,7 @@
 #include "base/str.h"
 #include "fuse/copyup.h"
 #include "fuse/marks.h"
+#include "fuse/work.h"
 #include "fuse/xat.h"
 
 enum { SMALL = 65536, KEYS_MAX = 65536, VALUE_MAX = 65536 };
@@ -131,4 +133,75 @@ int copy_xattrs(struct overlay *o, struct place *dir, const char *name, int dst)
 			r = copy_xattr(dir, name, key, dst, value);
 	}
 	return r;
+}
+
+/* --- a copy under construction */
+
+void copy_release(struct overlay *o, struct copy *c)
+{
+	if (c->fd >= 0)
+		close(c->fd);
+	if (c->name[0])
+		(void)unlinkat(o->work, c->name, 0);
+}
+
+int copy_regular(struct overlay *o, struct copy *c)
+{
+	c->fd = openat(o->work, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (c->fd >= 0)
+		return 0;
+	work_name(o, c->name);
+	c->fd = openat(o->work, c->name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	if (c->fd >= 0)
+		return 0;
+	c->name[0] = '\0';
+	return -errno;
+}
+
+int copy_other(struct overlay *o, const struct origin *s, struct copy *c)
+{
+	work_name(o, c->name);
+	if (S_ISLNK(s->st.st_mode)) {
+		_cleanup_free_ char *target = malloc(PATH_MAX);
+		ssize_t n;
+
+		if (!target)
+			return -ENOMEM;
+		n = s->dir->layer->source->readlink(s->dir, s->name, target, PATH_MAX - 1);
+		if (n < 0)
+			return (int)n;
+		target[n] = '\0';
+		if (symlinkat(target, o->work, c->name) < 0)
+			return -errno;
+	} else if (mknodat(o->work, c->name, (s->st.st_mode & S_IFMT) | 0600, s->st.st_rdev) < 0) {
+		return -errno;
+	}
+	c->fd = openat(o->work, c->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	return c->fd < 0 ? -errno : 0;
+}
+
+int copy_attrs(struct overlay *o, const struct origin *s, int fd)
+{
+	const struct timespec times[2] = {s->st.st_atim, s->st.st_mtim};
+	char path[32];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (fchownat(fd, "", s->st.st_uid, s->st.st_gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0 &&
+	    errno != EPERM)
+		return -errno;
+	r = copy_xattrs(o, s->dir, s->name, fd);
+	if (r < 0)
+		return r;
+	if (!S_ISLNK(s->st.st_mode) && chmod(path, s->st.st_mode & 07777) < 0)
+		return -errno;
+	return utimensat(AT_FDCWD, path, times, 0) < 0 ? -errno : 0;
+}
+
+int copy_link(int fd, int dirfd, const char *name)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, path, dirfd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
 }

@@ -30,16 +30,10 @@
 #include "fuse/content.h"
 #include "fuse/lookup.h"
 #include "fuse/marks.h"
+#include "fuse/upper.h"
 #include "fuse/walk.h"
 #include "fuse/work.h"
 #include "fuse/xat.h"
-
-/* Where a lower file is, as on disk. */
-struct origin {
-	struct place *dir;
-	char *name;
-	struct stat st;
-};
 
 static void origin_release(struct origin *s)
 {
@@ -65,55 +59,6 @@ static int origin_find(struct overlay *o, struct node *n, struct origin *ret)
 }
 
 /* --- a copy under construction */
-
-struct copy {
-	int fd;	       /* O_PATH for what cannot be opened */
-	char name[32]; /* in the work directory, or "" */
-	bool metacopy;
-};
-
-static void copy_release(struct overlay *o, struct copy *c)
-{
-	if (c->fd >= 0)
-		close(c->fd);
-	if (c->name[0])
-		(void)unlinkat(o->work, c->name, 0);
-}
-
-static int make_regular(struct overlay *o, struct copy *c)
-{
-	c->fd = openat(o->work, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (c->fd >= 0)
-		return 0;
-	work_name(o, c->name);
-	c->fd = openat(o->work, c->name, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-	if (c->fd >= 0)
-		return 0;
-	c->name[0] = '\0';
-	return -errno;
-}
-
-static int make_other(struct overlay *o, const struct origin *s, struct copy *c)
-{
-	work_name(o, c->name);
-	if (S_ISLNK(s->st.st_mode)) {
-		_cleanup_free_ char *target = malloc(PATH_MAX);
-		ssize_t n;
-
-		if (!target)
-			return -ENOMEM;
-		n = s->dir->layer->source->readlink(s->dir, s->name, target, PATH_MAX - 1);
-		if (n < 0)
-			return (int)n;
-		target[n] = '\0';
-		if (symlinkat(target, o->work, c->name) < 0)
-			return -errno;
-	} else if (mknodat(o->work, c->name, (s->st.st_mode & S_IFMT) | 0600, s->st.st_rdev) < 0) {
-		return -errno;
-	}
-	c->fd = openat(o->work, c->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	return c->fd < 0 ? -errno : 0;
-}
 
 /* Of a copy without data in a lower layer, the data are in yet another one. */
 static int open_origin(struct overlay *o, struct node *n, const struct origin *s)
@@ -156,25 +101,6 @@ static int fill_nothing(struct overlay *o, struct node *n, const struct origin *
 	return ftruncate(c->fd, s->st.st_size) < 0 ? -errno : 0;
 }
 
-/* As the original: owner, xattrs, mode, times, in an order in which none undoes another. */
-static int copy_attrs(struct overlay *o, const struct origin *s, int fd)
-{
-	const struct timespec times[2] = {s->st.st_atim, s->st.st_mtim};
-	char path[32];
-	int r;
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (fchownat(fd, "", s->st.st_uid, s->st.st_gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0 &&
-	    errno != EPERM)
-		return -errno;
-	r = copy_xattrs(o, s->dir, s->name, fd);
-	if (r < 0)
-		return r;
-	if (!S_ISLNK(s->st.st_mode) && chmod(path, s->st.st_mode & 07777) < 0)
-		return -errno;
-	return utimensat(AT_FDCWD, path, times, 0) < 0 ? -errno : 0;
-}
-
 /* The inode number outlives the copy only where there are xattrs for it: not on symlinks and
  * special files without trusted.*. */
 static void keep_ino(struct overlay *o, struct node *n, int fd)
@@ -190,7 +116,7 @@ static int make_copy(struct overlay *o, struct node *n, const struct origin *s, 
 		     struct copy *c)
 {
 	bool regular = S_ISREG(s->st.st_mode);
-	int r = regular ? make_regular(o, c) : make_other(o, s, c);
+	int r = regular ? copy_regular(o, c) : copy_other(o, s, c);
 
 	if (r < 0)
 		return r;
@@ -208,26 +134,6 @@ static int make_copy(struct overlay *o, struct node *n, const struct origin *s, 
 
 /* --- making it visible */
 
-static int link_fd(int fd, int dirfd, const char *name)
-{
-	char path[32];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return linkat(AT_FDCWD, path, dirfd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
-}
-
-/* A directory's times do not change because something in it is copied up. */
-static void times_save(int dirfd, struct timespec times[2])
-{
-	struct stat st;
-
-	times[0].tv_nsec = times[1].tv_nsec = UTIME_OMIT;
-	if (fstat(dirfd, &st) == 0) {
-		times[0] = st.st_atim;
-		times[1] = st.st_mtim;
-	}
-}
-
 /* Under the parent's lock, exclusively: the k-th name of the node gets its entry. */
 static int give_entry(struct overlay *o, struct node *n, struct copy *c, const struct where *w)
 {
@@ -241,8 +147,8 @@ static int give_entry(struct overlay *o, struct node *n, struct copy *c, const s
 	dirfd = place_pin(upper);
 	if (dirfd < 0)
 		return dirfd;
-	times_save(dirfd, times);
-	r = link_fd(c->fd, dirfd, w->name);
+	upper_save_times(dirfd, times);
+	r = copy_link(c->fd, dirfd, w->name);
 	if (r == 0) {
 		(void)futimens(dirfd, times);
 		listing_put(o, d, w->name, n->type, 0);
@@ -442,7 +348,7 @@ static int place_dir(struct overlay *o, struct node *n, const char *made, const 
 	}
 	/* Lookups below it see both, the entry and the stack that counts on it, or neither. */
 	pthread_rwlock_wrlock(&n->dir->lock);
-	times_save(dirfd, times);
+	upper_save_times(dirfd, times);
 	r = renameat2(o->work, made, dirfd, w->name, RENAME_NOREPLACE) < 0 ? -errno : 0;
 	if (r == -EINVAL || r == -ENOSYS)
 		r = renameat(o->work, made, dirfd, w->name) < 0 ? -errno : 0;

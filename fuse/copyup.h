@@ -2,6 +2,8 @@
 #ifndef STRAKE_FUSE_COPYUP_H
 #define STRAKE_FUSE_COPYUP_H
 
+#include <sys/stat.h>
+
 #include "fuse/overlay.h"
 
 enum copy_kind {
@@ -21,7 +23,28 @@ int copyup_has_links(struct overlay *o, struct node *n);
 
 /* --- among the files of copy-up */
 
-struct stat;
+/* Where a file is, as on disk. */
+struct origin {
+	struct place *dir;
+	char *name;
+	struct stat st;
+};
+
+/* A copy under construction. */
+struct copy {
+	int fd;	       /* O_PATH for what cannot be opened; -1 */
+	char name[32]; /* in the work directory, or "" */
+	bool metacopy;
+};
+
+/* An empty regular file, open for writing; or what is no regular file, whole but for copy_attrs(). */
+int copy_regular(struct overlay *o, struct copy *c);
+int copy_other(struct overlay *o, const struct origin *s, struct copy *c);
+void copy_release(struct overlay *o, struct copy *c);
+/* As the original: owner, xattrs, mode, times, in an order in which none undoes another. */
+int copy_attrs(struct overlay *o, const struct origin *s, int fd);
+/* Gives an open file, which may have none, a further name. */
+int copy_link(int fd, int dirfd, const char *name);
 
 /* Copies len bytes from the beginning of src, leaving holes where it has them. */
 int copy_data(int dst, int src, off_t len);

@@ -18,6 +18,7 @@
 #include "fuse/content.h"
 #include "fuse/copyup.h"
 #include "fuse/lookup.h"
+#include "fuse/marks.h"
 #include "fuse/upper.h"
 #include "fuse/work.h"
 #include "fuse/xat.h"
@@ -217,8 +218,10 @@ static int born(struct overlay *o, struct node *dir, const char *name, const str
 {
 	struct caller who = *b->who;
 	struct birth on_disk = *b;
-	int r = copy_up(o, dir, COPY_ATTRS);
+	int r = mark_is_hidden_name(&o->layers[0], name) ? -EPERM : 0;
 
+	if (r == 0)
+		r = copy_up(o, dir, COPY_ATTRS);
 	if (r == 0 && !owner_is_recorded(&o->config.owner))
 		r = owner_to_disk(&o->config.owner, &who.uid, &who.gid);
 	if (r < 0)

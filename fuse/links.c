@@ -204,21 +204,38 @@ int links_find(struct layer *layer, uint64_t ino, const struct link_name **ret, 
 
 /* --- the node's names in the merged view */
 
-/* The directory node that shows a place, counted, or NULL: its way from the layer's root, gone in
- * the merged view. A directory that was renamed is not found so; its files' other names then stay
- * behind. */
-static struct node *node_of_place(struct overlay *o, struct place *p)
+/* The child of a directory node, which is given up; counted, or NULL. */
+static struct node *step(struct overlay *o, struct node *parent, const char *name)
 {
-	struct node *parent, *n = NULL;
+	struct node *n = NULL;
 	struct file f;
 
-	if (!p->parent)
-		return node_ref(o->root);
-	parent = node_of_place(o, p->parent);
-	if (parent && S_ISDIR(parent->type) && overlay_lookup(o, parent, p->name, &f) == 0)
+	if (S_ISDIR(parent->type) && overlay_lookup(o, parent, name, &f) == 0)
 		n = f.node;
-	if (parent)
-		node_unref(&o->nodes, parent);
+	node_unref(&o->nodes, parent);
+	return n;
+}
+
+/* The directory node that shows a lower place, counted, or NULL: its way from the layer's root,
+ * gone in the merged view. A directory that was renamed is not found so; its files' other names
+ * then stay behind. */
+static struct node *node_of_place(struct overlay *o, struct place *p)
+{
+	struct node *n;
+	struct place **way;
+	size_t depth = 0, at = 0;
+
+	for (struct place *q = p; q->parent; q = q->parent)
+		depth++;
+	way = malloc((depth + 1) * sizeof(struct place *));
+	if (!way)
+		return NULL;
+	for (struct place *q = p; q->parent; q = q->parent)
+		way[depth - ++at] = q;
+	n = node_ref(o->root);
+	for (at = 0; n && at < depth; at++)
+		n = step(o, n, way[at]->name);
+	free(way);
 	return n;
 }
 

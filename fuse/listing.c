@@ -100,8 +100,8 @@ static int one_entry(void *arg, const char *name, uint64_t ino, mode_t type)
 	bool gone = false;
 
 	(void)ino;
-	if (layer->wh_files && str_starts(name, WHITEOUT_PREFIX)) {
-		if (whiteout_kind(name, &target) != WHITEOUT_FILE)
+	if (mark_is_hidden_name(layer, name)) {
+		if (!layer->wh_files || whiteout_kind(name, &target) != WHITEOUT_FILE)
 			return 0;
 		return append(m->listing, &m->listing->sorted, target, 0, layer->index, true);
 	}

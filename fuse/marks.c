@@ -22,12 +22,26 @@ void marks_release(struct marks *m)
 	m->redirect = NULL;
 }
 
-/* "opaque" of "user.overlay.opaque"; NULL when the key is no mark. */
-static const char *mark_of(const char *key)
+const char *mark_of(const char *key)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
 		if (str_starts(key, prefixes[i]))
 			return key + strlen(prefixes[i]);
+	return NULL;
+}
+
+/* The mark that the overlay acts on. What clients can set is none: of the keys that are not o->prefix's they
+ * are refused fuse-overlayfs's, and they cannot write to lower layers. Those are believed that they hide
+ * something, not where something else is. */
+static const char *believed_mark(const struct layer *layer, const char *key)
+{
+	const char *prefix = layer->overlay->prefix;
+
+	if (str_starts(key, prefix))
+		return key + strlen(prefix);
+	if (str_eq(key, "user.fuseoverlayfs." MARK_OPAQUE) ||
+	    (!layer->upper && str_eq(key, "user.overlay." MARK_OPAQUE)))
+		return MARK_OPAQUE;
 	return NULL;
 }
 
@@ -87,7 +101,7 @@ static int read_marks(struct place *dir, const char *name, const char *list, siz
 	int r = 0;
 
 	for (const char *key = list; r == 0 && key < list + len; key += strlen(key) + 1) {
-		const char *mark = mark_of(key);
+		const char *mark = believed_mark(dir->layer, key);
 
 		if (mark)
 			r = read_mark(dir, name, key, mark, m);
@@ -146,6 +160,11 @@ bool mark_is_whiteout(struct place *dir, const char *name, const struct stat *st
 		       0 ||
 	       source->getxattr(dir, name, "trusted.overlay." MARK_WHITEOUT, value,
 				sizeof(value)) >= 0;
+}
+
+bool mark_is_hidden_name(const struct layer *layer, const char *name)
+{
+	return str_starts(name, layer->wh_files ? WHITEOUT_PREFIX : ".wh..wh.");
 }
 
 bool mark_has_xattr_whiteouts(struct place *dir)

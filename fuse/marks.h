@@ -1,8 +1,9 @@
 /* marks: what the overlay itself writes among the files of a layer, and how it is hidden.
  *
  * Sources: the kernel's Documentation/filesystems/overlayfs.rst; the OCI image specification
- * (layer.md) for ".wh." names; fuse-overlayfs for user.fuseoverlayfs.*. Written: the kernel's.
- * Read: all of them.
+ * (layer.md) for ".wh." names; fuse-overlayfs for user.fuseoverlayfs.opaque. Written: the
+ * kernel's. Read: all that hide; redirects and the like only under the prefix in force, which no
+ * client can write.
  *
  * A whiteout hides what has its name in lower layers: a character device 0:0; a file ".wh.NAME"; an
  * empty regular file with the xattr P.whiteout. A directory with P.opaque = "y", or that holds
@@ -29,6 +30,8 @@
 #define MARK_IMPURE "impure"
 #define MARK_WHITEOUT "whiteout"
 #define MARK_INO "strake.ino"
+#define MARK_WH_FILES "strake.whiteouts" /* on the upper root: some are ".wh." files */
+#define MARK_TIMES "strake.times" /* check_impl.h */
 
 /* Of one file or directory. */
 struct marks {
@@ -42,12 +45,19 @@ struct marks {
 void marks_release(struct marks *m);
 #define _cleanup_marks_ __attribute__((cleanup(marks_release)))
 
+/* "opaque" of "user.overlay.opaque"; NULL when the key is no mark. */
+const char *mark_of(const char *key);
+
 /* Those of a file: nothing but one system call when it bears none. 0 or -errno; a file system
  * without xattrs has none. */
 int marks_read(struct place *dir, const char *name, mode_t type, struct marks *ret);
 
 /* Whether this entry is a whiteout of its own name. st is its own. */
 bool mark_is_whiteout(struct place *dir, const char *name, const struct stat *st);
+
+/* Whether a name in this layer is one of the ".wh." kind, and no file: ".wh..wh.*" is never one, since
+ * fuse-overlayfs writes it everywhere. */
+bool mark_is_hidden_name(const struct layer *layer, const char *name);
 
 /* Whether whiteouts that are xattrs are in this directory: P.opaque = "x" says so. */
 bool mark_has_xattr_whiteouts(struct place *dir);

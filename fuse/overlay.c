@@ -106,7 +106,7 @@ static int open_layers(struct overlay *o, struct err *err)
 		return err_set(err, ENOMEM, "out of memory");
 	if (c->upper) {
 		r = open_layer(o, i++, c->upper, true, err);
-		if (r == 0)
+		if (r == 0 && c->work)
 			r = work_open(o, c->work, err);
 	}
 	for (unsigned int j = 0; r == 0 && j < c->n_lower; j++)
@@ -118,11 +118,12 @@ static int open_layers(struct overlay *o, struct err *err)
 /* Work directory and upper have to be on one mount: things are moved between them. */
 static int check_work(struct overlay *o, struct err *err)
 {
+	struct timespec times[2];
 	char name[32];
 	struct stat st;
 	int fd, r;
 
-	if (!o->writable)
+	if (!o->writable || o->work < 0)
 		return 0;
 	if (fstat(o->work, &st) < 0 || st.st_dev != o->layers[0].dev)
 		return err_set(err, EXDEV,
@@ -134,8 +135,10 @@ static int check_work(struct overlay *o, struct err *err)
 		return err_sys(err, errno, "cannot write to the work directory '%s'",
 			       o->config.work);
 	fd = place_pin(o->layers[0].root);
+	upper_save_times(fd, times);
 	r = renameat(o->work, name, fd, name) < 0 ? -errno : 0;
 	(void)unlinkat(r == 0 ? fd : o->work, name, AT_REMOVEDIR);
+	(void)futimens(fd, times);
 	place_unpin(o->layers[0].root);
 	if (r < 0)
 		return err_sys(err, -r,
@@ -186,7 +189,7 @@ int overlay_open(struct overlay *o, const struct overlay_config *config, struct 
 {
 	int r;
 
-	*o = (struct overlay){.config = *config, .work = -1};
+	*o = (struct overlay){.config = *config, .work = -1, .work_lock = -1};
 	o->prefix = config->trusted ? "trusted.overlay." : "user.overlay.";
 	r = init_caches(o);
 	if (r < 0)
@@ -214,6 +217,8 @@ void overlay_close(struct overlay *o)
 	place_cache_release(&o->places);
 	if (o->work >= 0)
 		close(o->work);
+	if (o->work_lock >= 0)
+		close(o->work_lock);
 }
 
 /* --- of the whole file system */

@@ -13,13 +13,14 @@
  *
  * Locks, in the order in which they are taken:
  *
- *	rename_lock	changes of the tree's shape: renames between directories
- *	copy_lock[]	one per node (striped): its copy-up, and the completion of its data. A
- *parent is copied up before its child's is taken, so that no thread holds two dir->lock	a
- *directory's stack, listing and the names in it: shared by lookups, exclusively by changes.
- *Several: ancestors first, then by address (dir_lock_pair). Held during I/O on that directory,
- *never while data is copied node table	a shard of names, then a stripe of nodes: no I/O caches
- *places, backing files, listings: no I/O
+ * - rename_lock: changes of the tree's shape, which are renames between directories.
+ * - copy_lock[], one per node (striped): its copy-up, and the completion of its data. A parent is
+ *   copied up before its child's is taken, so that no thread holds two.
+ * - dir->lock: a directory's stack, its listing and the names in it; shared by lookups, exclusive
+ *   for changes. Several: ancestors first, then by address (dir_lock_pair). It is held during I/O
+ *   on that directory, never while data is copied.
+ * - the node table: a shard of names, then a stripe of nodes. No I/O.
+ * - the caches of places, open files and listings. No I/O.
  *
  * Reads and writes take none of the first three. There is no lock over all of the file system.
  */
@@ -42,7 +43,7 @@
 struct overlay_config {
 	char **lower; /* paths, topmost first */
 	unsigned int n_lower;
-	const char *upper, *work; /* NULL: read-only */
+	const char *upper, *work; /* NULL: read-only; work alone: it is not touched (check.h) */
 	bool trusted;		  /* marks are trusted.overlay.*, else user.overlay.* */
 	bool redirect;		  /* directories with lower content may be renamed */
 	bool metacopy;		  /* attributes are changed without copying data */
@@ -67,6 +68,7 @@ struct overlay {
 	const char *prefix;  /* of the marks that are written */
 	int work;	     /* the work directory, or -1 */
 	bool mknod_whiteout; /* whiteouts are devices, else ".wh." files */
+	int work_lock;	     /* the directory that it is in, locked; or -1 */
 	atomic_ulong work_serial;
 	struct place_cache places;
 	struct node_table nodes;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "fuse/layer.h"
 #include "fuse/overlay.h"
 
@@ -136,57 +137,119 @@ void place_unrefp(struct place **p)
 	*p = NULL;
 }
 
-static int open_place(struct place *parent, const char *name)
+/* Under the lock: pins it when it is open. */
+static int pin_open(struct place *p)
 {
-	int dirfd = place_pin(parent), fd;
-
-	if (dirfd < 0)
-		return dirfd;
-	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		fd = -errno;
-	place_unpin(parent);
-	return fd;
+	if (p->fd >= 0) {
+		p->pins++;
+		p->used = true;
+	}
+	return p->fd;
 }
 
-int place_pin(struct place *p)
+/* Opens p in its parent, which is open at dirfd, and pins it. */
+static int open_pinned(struct place *p, int dirfd)
 {
 	struct place_cache *c = cache_of(p);
-	_cleanup_place_ struct place *parent = NULL;
 	char name[256];
 	int fd, surplus = -1;
 
 	pthread_mutex_lock(&c->lock);
-	if (p->fd >= 0) {
-		p->pins++;
-		p->used = true;
-		fd = p->fd;
-		pthread_mutex_unlock(&c->lock);
-		return fd;
-	}
-	parent = place_ref(p->parent);
+	fd = pin_open(p);
 	memcpy(name, p->name, strlen(p->name) + 1);
 	pthread_mutex_unlock(&c->lock);
-
-	fd = open_place(parent, name);
-	if (fd < 0)
+	if (fd >= 0)
 		return fd;
+	fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
 	pthread_mutex_lock(&c->lock);
 	if (p->fd >= 0) { /* another thread was faster */
 		surplus = fd;
-		fd = p->fd;
 	} else {
 		p->fd = fd;
 		ring_add(c, p);
 	}
-	p->pins++;
-	p->used = true;
+	fd = pin_open(p);
 	if (surplus < 0)
 		surplus = ring_evict(c);
 	pthread_mutex_unlock(&c->lock);
 	if (surplus >= 0)
 		close(surplus);
 	return fd;
+}
+
+/* Under the lock: p and those above it up to the nearest that is open, into chain, counted. Returns
+ * how many; more than `room` are not stored. */
+static size_t closed_chain(struct place *p, struct place **chain, size_t room)
+{
+	size_t n = 0;
+
+	for (struct place *q = p;; q = q->parent) {
+		if (n < room)
+			chain[n] = place_ref(q);
+		n++;
+		if (q->fd >= 0)
+			return n;
+	}
+}
+
+/* The first of the chain is p, the last is open. */
+static int open_chain(struct place **chain, size_t n)
+{
+	struct place_cache *c = cache_of(chain[0]);
+	int fd;
+
+	pthread_mutex_lock(&c->lock);
+	fd = pin_open(chain[n - 1]);
+	pthread_mutex_unlock(&c->lock);
+	if (fd < 0)
+		return -EAGAIN; /* closed meanwhile */
+	for (size_t i = n - 1; i > 0 && fd >= 0; i--) {
+		fd = open_pinned(chain[i - 1], fd);
+		place_unpin(chain[i]);
+	}
+	return fd;
+}
+
+/* Not recursive: what is far from anything open may be deeper than a stack. */
+static int open_place(struct place *p)
+{
+	struct place *few[16], **chain = few;
+	size_t room = ARRAY_SIZE(few), n;
+	int fd;
+
+	for (;;) {
+		pthread_mutex_lock(&cache_of(p)->lock);
+		n = closed_chain(p, chain, room);
+		pthread_mutex_unlock(&cache_of(p)->lock);
+		fd = n <= room ? open_chain(chain, n) : -EAGAIN;
+		for (size_t i = 0; i < n && i < room; i++)
+			place_unref(chain[i]);
+		if (chain != few)
+			free(chain);
+		if (fd != -EAGAIN)
+			return fd;
+		chain = few;
+		room = ARRAY_SIZE(few);
+		if (n > room) {
+			room = n + n / 2;
+			chain = malloc(room * sizeof(struct place *));
+			if (!chain)
+				return -ENOMEM;
+		}
+	}
+}
+
+int place_pin(struct place *p)
+{
+	struct place_cache *c = cache_of(p);
+	int fd;
+
+	pthread_mutex_lock(&c->lock);
+	fd = pin_open(p);
+	pthread_mutex_unlock(&c->lock);
+	return fd >= 0 ? fd : open_place(p);
 }
 
 void place_unpin(struct place *p)

@@ -45,6 +45,17 @@ int upper_stat(int dirfd, const char *name, struct stat *ret)
 	return fstatat(dirfd, name, ret, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
+void upper_save_times(int dirfd, struct timespec times[2])
+{
+	struct stat st;
+
+	times[0].tv_nsec = times[1].tv_nsec = UTIME_OMIT;
+	if (fstat(dirfd, &st) == 0) {
+		times[0] = st.st_atim;
+		times[1] = st.st_mtim;
+	}
+}
+
 int upper_open_path(int dirfd, const char *name)
 {
 	int fd = openat(dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);

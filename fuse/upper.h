@@ -13,6 +13,9 @@ int upper_chmod(int dirfd, const char *name, mode_t mode);
 int upper_chown(int dirfd, const char *name, uid_t uid, gid_t gid);
 int upper_utimens(int dirfd, const char *name, const struct timespec times[2]);
 int upper_stat(int dirfd, const char *name, struct stat *ret);
+/* For futimens() afterwards: a directory's times do not change because something in it is copied
+ * up. */
+void upper_save_times(int dirfd, struct timespec times[2]);
 /* An O_PATH descriptor. */
 int upper_open_path(int dirfd, const char *name);
 

@@ -52,7 +52,7 @@ static int ask(struct place *p, const char *name, bool more_below, struct stat *
 {
 	int r;
 
-	if (p->layer->wh_files && str_starts(name, WHITEOUT_PREFIX))
+	if (mark_is_hidden_name(p->layer, name))
 		return NOTHING;
 	r = p->layer->source->stat(p, name, ret_st);
 	if (r == -ENOENT || r == -ENOTDIR)
@@ -106,10 +106,12 @@ static int step_down(struct overlay *o, struct step *s, const char *path, const 
 	r = ask(parent, name, true, &st);
 	if (r < 0)
 		return r;
-	if (r == HIDDEN || (r == PRESENT && !S_ISDIR(st.st_mode)))
-		s->stop = true;
-	if (r != PRESENT || s->stop)
+	if (r == NOTHING)
 		return 0;
+	if (r == HIDDEN || !S_ISDIR(st.st_mode)) {
+		s->stop = true;
+		return 0;
+	}
 	s->at = place_new(parent, name);
 	if (!s->at)
 		return -ENOMEM;

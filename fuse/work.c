@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -15,6 +17,9 @@
 #include "format/whiteout.h"
 #include "fuse/marks.h"
 #include "fuse/overlay.h"
+#include "fuse/xat.h"
+
+enum { LOCK_TRIES = 1000 }; /* 10 s */
 
 #define SHARED "whiteout" /* one inode for all whiteouts, as long as it takes links */
 
@@ -30,13 +35,62 @@ static int open_dir_at(int dirfd, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Two servers on one upper would not know of each other's changes. One that was unmounted a moment
+ * ago is waited for. File systems without locks are taken without. */
+static int lock_work(int fd, const char *dir, struct err *err)
+{
+	const struct timespec tick = {.tv_nsec = 10000000};
+
+	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+		if (errno != EWOULDBLOCK)
+			return 0;
+		if (tries == LOCK_TRIES)
+			return err_set(err, EBUSY,
+				       "the work directory '%s' is in use: another server, or "
+				       "--check, has it",
+				       dir);
+		(void)nanosleep(&tick, NULL);
+	}
+	return 0;
+}
+
+void work_use_wh_files(struct overlay *o)
+{
+	struct layer *upper = &o->layers[0];
+	int fd;
+
+	if (!upper->wh_files) {
+		fd = place_pin(upper->root);
+		(void)mark_set(o, fd, "", MARK_WH_FILES, "files");
+		place_unpin(upper->root);
+	}
+	upper->wh_files = true;
+}
+
+/* Whiteouts are files where an earlier server had to make them so, or this one has to. */
+static void note_wh_files(struct overlay *o)
+{
+	struct layer *upper = &o->layers[0];
+	int fd = place_pin(upper->root);
+	char key[64], value[8];
+
+	snprintf(key, sizeof(key), "%s" MARK_WH_FILES, o->prefix);
+	if (xat_get(fd, "", key, value, sizeof(value)) > 0)
+		upper->wh_files = true;
+	place_unpin(upper->root);
+	if (!o->mknod_whiteout)
+		work_use_wh_files(o);
+}
+
 int work_open(struct overlay *o, const char *dir, struct err *err)
 {
-	_cleanup_fd_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r;
+	int fd = o->work_lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
 
 	if (fd < 0)
 		return err_sys(err, errno, "cannot open the work directory '%s'", dir);
+	r = lock_work(fd, dir, err);
+	if (r < 0)
+		return r;
 	r = fd_remove_tree(fd, "work", err);
 	if (r < 0)
 		return err_prefix(err, "cannot empty the work directory '%s'", dir);
@@ -47,8 +101,7 @@ int work_open(struct overlay *o, const char *dir, struct err *err)
 		return err_sys(err, -o->work, "cannot open '%s/work'", dir);
 	o->mknod_whiteout =
 		!getenv("STRAKE_NO_MKNOD") && mknodat(o->work, SHARED, S_IFCHR, makedev(0, 0)) == 0;
-	if (!o->mknod_whiteout)
-		o->layers[0].wh_files = true;
+	note_wh_files(o);
 	return 0;
 }
 
@@ -216,7 +269,7 @@ int mark_opaque(struct overlay *o, int dirfd, const char *name)
 
 	if (r != -ENOTSUP && r != -EPERM && r != -ENOSYS)
 		return r;
-	o->layers[0].wh_files = true;
+	work_use_wh_files(o);
 	fd = open_dir_at(dirfd, *name ? name : ".");
 	if (fd < 0)
 		return fd;

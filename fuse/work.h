@@ -13,6 +13,9 @@ struct overlay;
 /* Opens DIR/work, made when missing, and empties it. Finds out how whiteouts can be made. */
 int work_open(struct overlay *o, const char *dir, struct err *err);
 
+/* From now on the upper layer may hold ".wh." files: the next server is told. */
+void work_use_wh_files(struct overlay *o);
+
 /* A name in the work directory that nothing has. */
 void work_name(struct overlay *o, char out[32]);
 

@@ -40,7 +40,7 @@ static int present(void)
 	return known == PRESENT;
 }
 
-#define AT_FLAGS (AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)
+#define AT_FLAGS AT_SYMLINK_NOFOLLOW
 
 /* The path of the file for the calls that take one; *ret_fd is to be closed when it is not -1. */
 static int by_proc(int dirfd, const char *name, char path[32], int *ret_fd)
@@ -54,6 +54,12 @@ static int by_proc(int dirfd, const char *name, char path[32], int *ret_fd)
 	}
 	snprintf(path, 32, "/proc/self/fd/%d", dirfd);
 	return 0;
+}
+
+/* The family does not take O_PATH descriptors themselves. */
+static int is_usable(const char *name)
+{
+	return *name && present();
 }
 
 static ssize_t done(ssize_t n, int fd)
@@ -70,7 +76,7 @@ ssize_t xat_get(int dirfd, const char *name, const char *key, void *value, size_
 	char path[32];
 	int fd, r;
 
-	if (present()) {
+	if (is_usable(name)) {
 		struct xattr_args_0 args = {.value = (uintptr_t)value, .size = (uint32_t)size};
 
 		return done(syscall(NR_GETXATTRAT, dirfd, name, AT_FLAGS, key, &args, sizeof(args)),
@@ -85,7 +91,7 @@ ssize_t xat_list(int dirfd, const char *name, char *list, size_t size)
 	char path[32];
 	int fd, r;
 
-	if (present())
+	if (is_usable(name))
 		return done(syscall(NR_LISTXATTRAT, dirfd, name, AT_FLAGS, list, size), -1);
 	r = by_proc(dirfd, name, path, &fd);
 	return r < 0 ? r : done(listxattr(path, list, size), fd);
@@ -96,7 +102,7 @@ int xat_set(int dirfd, const char *name, const char *key, const void *value, siz
 	char path[32];
 	int fd, r;
 
-	if (present()) {
+	if (is_usable(name)) {
 		struct xattr_args_0 args = {.value = (uintptr_t)value,
 					    .size = (uint32_t)size,
 					    .flags = (uint32_t)flags};
@@ -114,7 +120,7 @@ int xat_remove(int dirfd, const char *name, const char *key)
 	char path[32];
 	int fd, r;
 
-	if (present())
+	if (is_usable(name))
 		return (int)done(syscall(NR_REMOVEXATTRAT, dirfd, name, AT_FLAGS, key), -1);
 	r = by_proc(dirfd, name, path, &fd);
 	return r < 0 ? r : (int)done(removexattr(path, key), fd);

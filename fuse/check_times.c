@@ -1,0 +1,149 @@
+/* Times that are kept over changes. See check_impl.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/str.h"
+#include "fuse/check_impl.h"
+#include "fuse/upper.h"
+#include "fuse/xat.h"
+
+#define CAPABILITY "security.capability"
+
+/* "ATIME.NSEC MTIME.NSEC MODE CAPABILITIES", the last in hex, "-" when there are none. */
+enum { CAPS_MAX = 64, RECORD_MAX = 256 };
+
+struct record {
+	struct timespec times[2];
+	unsigned int mode;
+	unsigned char caps[CAPS_MAX];
+	size_t n_caps;
+};
+
+static void full_key(const struct checker *c, char out[64])
+{
+	snprintf(out, 64, "%s" MARK_TIMES, c->o.prefix);
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool parse_caps(const char *text, struct record *r)
+{
+	for (r->n_caps = 0; text[0]; text += 2) {
+		int high = hex_digit(text[0]), low = high < 0 ? -1 : hex_digit(text[1]);
+
+		if (low < 0 || r->n_caps == CAPS_MAX)
+			return false;
+		r->caps[r->n_caps++] = (unsigned char)(high << 4 | low);
+	}
+	return true;
+}
+
+static bool parse(const char *text, struct record *r)
+{
+	long long sec[2];
+	long nsec[2];
+	char caps[2 * CAPS_MAX + 2];
+
+	if (sscanf(text, "%lld.%9ld %lld.%9ld %o %129s", &sec[0], &nsec[0], &sec[1], &nsec[1],
+		   &r->mode, caps) != 6)
+		return false;
+	for (int i = 0; i < 2; i++) {
+		if (nsec[i] < 0)
+			return false;
+		r->times[i] = (struct timespec){.tv_sec = sec[i], .tv_nsec = nsec[i]};
+	}
+	r->n_caps = 0;
+	return str_eq(caps, "-") || parse_caps(caps, r);
+}
+
+int times_begin(struct checker *c, int dirfd, const char *name)
+{
+	char key[64], text[RECORD_MAX], hex[2 * CAPS_MAX + 1] = "-";
+	unsigned char caps[CAPS_MAX];
+	struct stat st;
+	ssize_t n;
+	int r = upper_stat(dirfd, name, &st);
+
+	if (r < 0)
+		return r;
+	n = S_ISREG(st.st_mode) ? xat_get(dirfd, name, CAPABILITY, caps, sizeof(caps)) : 0;
+	if (n > 0)
+		str_hex(caps, (size_t)n, hex);
+	n = snprintf(text, sizeof(text), "%lld.%09ld %lld.%09ld %o %s", (long long)st.st_atim.tv_sec,
+		     st.st_atim.tv_nsec, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
+		     st.st_mode & 07777, hex);
+	full_key(c, key);
+	r = xat_set(dirfd, name, key, text, (size_t)n, 0);
+	/* where nothing can be marked, only being killed shows */
+	return r == -ENOTSUP || r == -EPERM ? 0 : r;
+}
+
+static int apply(int dirfd, const char *name, const struct record *r)
+{
+	struct stat st;
+	int code = upper_stat(dirfd, name, &st);
+
+	if (code == 0 && S_ISREG(st.st_mode) && (st.st_mode & 07777) != (r->mode & 07777))
+		code = upper_chmod(dirfd, name, r->mode & 07777);
+	if (code == 0 && S_ISREG(st.st_mode) && r->n_caps)
+		code = xat_set(dirfd, name, CAPABILITY, r->caps, r->n_caps, 0);
+	return code < 0 ? code : upper_utimens(dirfd, name, r->times);
+}
+
+int times_end(struct checker *c, int dirfd, const char *name)
+{
+	char key[64], text[RECORD_MAX];
+	struct record record;
+	ssize_t n;
+	int r = 0;
+
+	full_key(c, key);
+	n = xat_get(dirfd, name, key, text, sizeof(text) - 1);
+	if (n == -ENODATA || n == -ENOTSUP)
+		return 0;
+	if (n >= 0) {
+		text[n] = '\0';
+		if (parse(text, &record))
+			r = apply(dirfd, name, &record);
+	} else if (n != -ERANGE) {
+		return (int)n;
+	}
+	return r < 0 ? r : xat_remove(dirfd, name, key);
+}
+
+int level_change(struct checker *c, struct level *l, int fd)
+{
+	struct stat st;
+	int r;
+
+	if (l->changed)
+		return 0;
+	r = upper_stat(fd, "", &st);
+	if (r == 0)
+		r = times_begin(c, fd, "");
+	l->times[0] = st.st_atim;
+	l->times[1] = st.st_mtim;
+	l->changed = r == 0;
+	return r;
+}
+
+int level_settle(struct checker *c, struct level *l, int fd)
+{
+	int r;
+
+	if (!l->changed)
+		return 0;
+	l->changed = false;
+	r = upper_utimens(fd, "", l->times);
+	return r < 0 ? r : times_end(c, fd, "");
+}
