@@ -41,7 +41,8 @@ static void say_garbage(struct checker *c, int fd, const char *name)
 	c->mends = true;
 	printf("work directory: left over '%s', %sremoved\n", shown, c->dry ? "to be " : "");
 	if (str_eq(name, "incompat"))
-		printf("work directory: the kernel had the upper mounted volatile: after a crash of the "
+		printf("work directory: the kernel had the upper mounted volatile: after a crash "
+		       "of the "
 		       "machine, files may not be whole\n");
 }
 
@@ -81,10 +82,11 @@ static int open_work(struct checker *c)
 	int r = work_open(&c->o, path, c->err);
 
 	if (r == 0 && (fstat(c->o.work, &st) < 0 || st.st_dev != c->o.layers[0].dev))
-		r = err_set(c->err, EXDEV,
-			    "the work directory '%s' is not on the file system of the upper directory "
-			    "'%s'",
-			    path, c->options->overlay.upper);
+		r = err_set(
+			c->err, EXDEV,
+			"the work directory '%s' is not on the file system of the upper directory "
+			"'%s'",
+			path, c->options->overlay.upper);
 	return r;
 }
 
@@ -123,6 +125,8 @@ static void forget(struct checker *c)
 static void close_layers(struct checker *c)
 {
 	forget(c);
+	if (c->o.work >= 0)
+		(void)unlinkat(c->o.work, WORK_WHITEOUT, 0);
 	overlay_close(&c->o);
 }
 
@@ -135,7 +139,8 @@ static char *printable_path(struct place *p)
 	return log_printable(path ? path : "?");
 }
 
-static void say_same(struct checker *c, struct place *a, struct place *b, const struct redirected *r)
+static void say_same(struct checker *c, struct place *a, struct place *b,
+		     const struct redirected *r)
 {
 	_cleanup_free_ char *one = printable_path(a), *other = printable_path(b);
 	_cleanup_free_ char *lower = printable_path(r->lower);
@@ -160,7 +165,8 @@ static struct node *resolve(struct checker *c, char *path)
 	struct node *n = node_ref(c->o.root);
 	char *save = NULL;
 
-	for (char *name = strtok_r(path, "/", &save); n && name; name = strtok_r(NULL, "/", &save)) {
+	for (char *name = strtok_r(path, "/", &save); n && name;
+	     name = strtok_r(NULL, "/", &save)) {
 		struct file f;
 		int r = S_ISDIR(n->type) ? check_look_up(c, n, name, &f) : -ENOTDIR;
 
@@ -246,7 +252,8 @@ static int sweep(struct checker *c)
 
 int check_upper(const struct options *o, struct err *err)
 {
-	struct checker c = {.options = o, .err = err, .dry = o->dry_run, .keys = malloc(XATTR_LIST_SPACE)};
+	struct checker c = {
+		.options = o, .err = err, .dry = o->dry_run, .keys = malloc(XATTR_LIST_SPACE)};
 	int r;
 
 	if (!c.keys)

@@ -173,7 +173,8 @@ static void check_data(struct entry_check *e, struct node *n)
 	if (r == 0)
 		r = dir->layer->source->stat(dir, name, &st);
 	if (r < 0)
-		say_bad(e->c, e->l, e->name, "a metadata-only copy whose data are in no lower layer");
+		say_bad(e->c, e->l, e->name,
+			"a metadata-only copy whose data are in no lower layer");
 	else if (st.st_size != e->st.st_size)
 		say_bad(e->c, e->l, e->name,
 			"a metadata-only copy of %lld bytes whose data have %lld: the lower layer "
@@ -386,7 +387,8 @@ static int check_entries(struct entry_check *e)
 
 static int enter(struct checker *c, struct level *l)
 {
-	struct entry_check e = {.c = c, .l = l, .place = dir_upper(&c->o, l->node->dir), .name = ""};
+	struct entry_check e = {
+		.c = c, .l = l, .place = dir_upper(&c->o, l->node->dir), .name = ""};
 	int r, settled;
 
 	if (!e.place)

@@ -30,8 +30,8 @@ struct names {
 struct level {
 	struct node *node; /* counted */
 	struct names subdirs;
-	size_t next;	 /* of these */
-	bool changed;	 /* its times are written down */
+	size_t next;  /* of these */
+	bool changed; /* its times are written down */
 	struct timespec times[2];
 	bool redirected; /* a mark says where its lower content is */
 	bool whole;	 /* all that it shows has to be in the upper layer */
@@ -80,7 +80,8 @@ struct visitor {
 	/* Fills l->subdirs. An error is said; one that is for all ends the walk. */
 	int (*enter)(struct checker *c, struct level *l);
 	/* Whether to enter: 1, 0, or -errno. NULL: all. */
-	int (*child)(struct checker *c, struct level *parent, struct level *child, const char *name);
+	int (*child)(struct checker *c, struct level *parent, struct level *child,
+		     const char *name);
 	/* When its subdirectories are done. NULL: nothing. A failed one makes its parent failed. */
 	int (*leave)(struct checker *c, struct level *l);
 };

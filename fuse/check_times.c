@@ -79,9 +79,9 @@ int times_begin(struct checker *c, int dirfd, const char *name)
 	n = S_ISREG(st.st_mode) ? xat_get(dirfd, name, CAPABILITY, caps, sizeof(caps)) : 0;
 	if (n > 0)
 		str_hex(caps, (size_t)n, hex);
-	n = snprintf(text, sizeof(text), "%lld.%09ld %lld.%09ld %o %s", (long long)st.st_atim.tv_sec,
-		     st.st_atim.tv_nsec, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
-		     st.st_mode & 07777, hex);
+	n = snprintf(text, sizeof(text), "%lld.%09ld %lld.%09ld %o %s",
+		     (long long)st.st_atim.tv_sec, st.st_atim.tv_nsec, (long long)st.st_mtim.tv_sec,
+		     st.st_mtim.tv_nsec, st.st_mode & 07777, hex);
 	full_key(c, key);
 	r = xat_set(dirfd, name, key, text, (size_t)n, 0);
 	/* where nothing can be marked, only being killed shows */

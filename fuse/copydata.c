@@ -147,6 +147,7 @@ void copy_release(struct overlay *o, struct copy *c)
 
 int copy_regular(struct overlay *o, struct copy *c)
 {
+	work_umask(0);
 	c->fd = openat(o->work, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (c->fd >= 0)
 		return 0;
@@ -160,6 +161,7 @@ int copy_regular(struct overlay *o, struct copy *c)
 
 int copy_other(struct overlay *o, const struct origin *s, struct copy *c)
 {
+	work_umask(0);
 	work_name(o, c->name);
 	if (S_ISLNK(s->st.st_mode)) {
 		_cleanup_free_ char *target = malloc(PATH_MAX);

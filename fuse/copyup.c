@@ -376,6 +376,7 @@ static int make_dir(struct overlay *o, struct node *n, char made[32])
 	pthread_rwlock_unlock(&n->dir->lock);
 	if (r < 0)
 		return r;
+	work_umask(0);
 	work_name(o, made);
 	if (mkdirat(o->work, made, 0700) < 0)
 		return -errno;

@@ -44,28 +44,26 @@ static mode_t disk_mode(const struct overlay *o, const struct birth *b)
 	return (S_ISDIR(b->mode) ? S_IFDIR : S_IFREG) | perm;
 }
 
-static int make_at(const struct overlay *o, int dirfd, const char *name, const struct birth *b)
+/* *ret_fd: of a regular file, open for writing; else -1. */
+static int make_at(const struct overlay *o, int dirfd, const char *name, const struct birth *b,
+		   int *ret_fd)
 {
 	mode_t mode = disk_mode(o, b);
 	int r;
 
-	umask(owner_is_recorded(&o->config.owner) ? 0 : b->who->umask); /* this thread's own */
-	if (S_ISLNK(mode)) {
+	*ret_fd = -1;
+	work_umask(owner_is_recorded(&o->config.owner) ? 0 : b->who->umask);
+	if (S_ISLNK(mode))
 		r = symlinkat(b->target, dirfd, name);
-	} else if (S_ISDIR(mode)) {
+	else if (S_ISDIR(mode))
 		r = mkdirat(dirfd, name, mode & 07777);
-	} else if (S_ISREG(mode)) {
-		r = openat(dirfd, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC,
-			   mode & 07777);
-		if (r >= 0)
-			close(r);
-	} else {
+	else if (S_ISREG(mode))
+		r = *ret_fd = openat(dirfd, name,
+				     O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_NOATIME | O_CLOEXEC,
+				     mode & 07777);
+	else
 		r = mknodat(dirfd, name, mode, b->rdev);
-	}
-	if (r < 0)
-		r = -errno;
-	umask(0);
-	return r < 0 ? r : 0;
+	return r < 0 ? -errno : 0;
 }
 
 /* The maker becomes the owner, who the server is not: but for a group that a setgid directory gave.
@@ -104,9 +102,9 @@ static void unmake(int dirfd, const char *name, const struct birth *b)
 }
 
 static int make_in_place(struct overlay *o, int dirfd, const char *name, const struct birth *b,
-			 struct stat *st)
+			 struct stat *st, int *ret_fd)
 {
-	int r = make_at(o, dirfd, name, b);
+	int r = make_at(o, dirfd, name, b, ret_fd);
 
 	if (r < 0)
 		return r;
@@ -126,6 +124,7 @@ static int make_nest(struct overlay *o, int dirfd, char name[32])
 	ssize_t n;
 	int fd;
 
+	work_umask(0);
 	work_name(o, name);
 	if (mkdirat(o->work, name, 0700) < 0)
 		return -errno;
@@ -160,7 +159,7 @@ static int move_over(int fromfd, const char *from, int dirfd, const char *name, 
 }
 
 static int make_over_whiteout(struct overlay *o, int dirfd, const char *name, const struct birth *b,
-			      struct stat *st)
+			      struct stat *st, int *ret_fd)
 {
 	char nest[32];
 	_cleanup_fd_ int nestfd = make_nest(o, dirfd, nest);
@@ -168,7 +167,7 @@ static int make_over_whiteout(struct overlay *o, int dirfd, const char *name, co
 
 	if (nestfd < 0)
 		return nestfd;
-	r = make_at(o, nestfd, "new", b);
+	r = make_at(o, nestfd, "new", b, ret_fd);
 	if (r == 0)
 		r = upper_stat(nestfd, "new", st);
 	if (r == 0)
@@ -192,6 +191,7 @@ static int make(struct overlay *o, struct node *dir, const char *name, const str
 {
 	struct place *upper = dir_upper(o, dir->dir);
 	bool wh_file = false, covered = false;
+	_cleanup_fd_ int fd = -1;
 	struct stat st;
 	int dirfd, r;
 
@@ -202,12 +202,16 @@ static int make(struct overlay *o, struct node *dir, const char *name, const str
 		return dirfd;
 	if (o->layers[0].wh_files)
 		covered = whiteout_is_there(o, dirfd, name, &wh_file);
-	r = covered ? -EEXIST : make_in_place(o, dirfd, name, b, &st);
+	r = covered ? -EEXIST : make_in_place(o, dirfd, name, b, &st, &fd);
 	if (r == -EEXIST && (covered || whiteout_is_there(o, dirfd, name, &wh_file)))
-		r = make_over_whiteout(o, dirfd, name, b, &st);
+		r = make_over_whiteout(o, dirfd, name, b, &st, &fd);
 	if (r == 0) {
 		listing_put(o, dir->dir, name, b->mode, 0);
 		r = lookup_made(o, dir, name, &st, ret);
+	}
+	if (r == 0 && fd >= 0) { /* it is about to be written */
+		ret->node->no_caps = true;
+		content_replace(o, ret->node, steal_fd(&fd), true);
 	}
 	place_unpin(upper);
 	return r;
@@ -273,10 +277,9 @@ static int open_tmpfile(struct overlay *o, struct node *dir, const struct birth 
 	dirfd = place_pin(upper);
 	if (dirfd < 0)
 		return dirfd;
-	umask(owner_is_recorded(&o->config.owner) ? 0 : b->who->umask);
+	work_umask(owner_is_recorded(&o->config.owner) ? 0 : b->who->umask);
 	fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, disk_mode(o, b) & 07777);
 	r = fd < 0 ? -errno : 0;
-	umask(0);
 	if (r == 0)
 		r = upper_stat(fd, "", st);
 	if (r == 0)

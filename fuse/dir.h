@@ -30,6 +30,10 @@ struct dir {
 	bool impure;	    /* in the upper layer alone, and yet files in it may bear marks */
 	bool opaque;	    /* its upper part hides what lower layers have there */
 	atomic_uint probes; /* lookups that went through the layers */
+	atomic_bool listed; /* a client reads it, or did */
+	/* ahead.c: reads from disk, and the entry at which more is to be read ahead, 0: not yet */
+	atomic_uint slow_reads;
+	_Atomic uint64_t ahead;
 	struct listing *listing;
 	struct stat *last; /* of a removed one */
 	/* ring of directories with a listing, under the cache's lock */
@@ -79,6 +83,8 @@ enum { FIRST_COOKIE = 3 }; /* 1 and 2 are "." and ".." */
 int listing_make(struct overlay *o, struct dir *d);
 /* Throws it away. Exclusively. */
 void listing_drop(struct overlay *o, struct dir *d);
+/* The cookie of a name. */
+uint64_t listing_hash(const char *name);
 /* The entry of a name, or NULL; d->listing is there. */
 const struct entry *listing_find(const struct dir *d, const char *name);
 /* The first entry behind a cookie, or NULL. */

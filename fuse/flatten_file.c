@@ -51,7 +51,8 @@ static int open_data(struct checker *c, struct node *n, off_t size)
 
 static bool goes(const char *mark)
 {
-	return str_eq(mark, MARK_METACOPY) || str_eq(mark, MARK_REDIRECT) || str_starts(mark, "strake.");
+	return str_eq(mark, MARK_METACOPY) || str_eq(mark, MARK_REDIRECT) ||
+	       str_starts(mark, "strake.");
 }
 
 /* What other overlays have marked the file with goes on to its copy. */

@@ -26,7 +26,7 @@ struct listing {
 enum { MERGE_AT = 256 };
 
 /* FNV-1a and a final mix, 63 bits: the cookie has to be a positive off_t. */
-static uint64_t hash_of(const char *name)
+uint64_t listing_hash(const char *name)
 {
 	uint64_t h = 0xcbf29ce484222325ULL;
 
@@ -64,7 +64,7 @@ static int append(struct listing *l, struct entries *to, const char *name, mode_
 		l->names_cap = cap < l->names_len + len ? l->names_len + len : cap;
 	}
 	memcpy(l->names + l->names_len, name, len);
-	to->e[to->n++] = (struct entry){.hash = hash_of(name),
+	to->e[to->n++] = (struct entry){.hash = listing_hash(name),
 					.name = (uint32_t)l->names_len,
 					.layer = (uint16_t)layer,
 					.type = (uint8_t)(type >> 12),
@@ -260,7 +260,7 @@ static struct entry *find_in(const struct listing *l, const struct entries *s, u
 /* Gone or not. */
 static struct entry *find(const struct listing *l, const char *name)
 {
-	uint64_t hash = hash_of(name);
+	uint64_t hash = listing_hash(name);
 	struct entry *e = find_in(l, &l->sorted, hash, name);
 
 	return e ? e : find_in(l, &l->added, hash, name);

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 enum {
-	TICK_NS = 500000, /* of the watchdog */
+	TICK_NS = 1000000, /* of the watchdog */
 	IDLE_TICKS = 200, /* after which it sleeps */
 	STACK_SIZE = 1 << 20,
 };

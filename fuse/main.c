@@ -122,7 +122,9 @@ static int serve(struct server *s, struct options *o, struct err *err)
 	if (o->notify >= 0)
 		close(o->notify);
 	o->notify = -1;
+	ahead_start(&s->overlay.ahead, &s->overlay);
 	r = loop_run(&s->wire, &loop, ops_handle, s, err);
+	ahead_stop(&s->overlay.ahead);
 	close(s->wire.fd);
 	return r;
 }

@@ -55,6 +55,7 @@ struct node {
 				   directories */
 	uint16_t type;		/* S_IFMT bits */
 	atomic_bool metacopy;	/* only the attributes are in the upper layer */
+	atomic_bool no_caps;	/* it has no security.capability: asked for at every change */
 	atomic_bool ino_marked; /* its number is not that on disk, a mark says it */
 };
 

@@ -24,16 +24,24 @@ static int open_for(struct server *s, struct node *n, bool write, struct backing
 	return content_open(&s->overlay, n, write, ret);
 }
 
+static bool is_at_end(int fd, off_t at)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && at >= st.st_size;
+}
+
 /* What is in memory is read at once, the rest when another thread has the lead. Bytes or -errno. */
-static ssize_t read_some(int fd, void *out, size_t size, off_t at)
+static ssize_t read_some(int fd, void *out, size_t size, off_t at, bool *ret_slow)
 {
 	struct iovec iov = {out, size};
 	ssize_t n = preadv2(fd, &iov, 1, at, RWF_NOWAIT);
 
-	if (n == (ssize_t)size)
+	if (n == (ssize_t)size || (n >= 0 && is_at_end(fd, at + n)))
 		return n;
-	if (n < 0 || n == 0)
+	if (n < 0)
 		n = 0;
+	*ret_slow = true;
 	loop_hand_over();
 	while ((size_t)n < size) {
 		ssize_t more = pread(fd, (char *)out + n, size - (size_t)n, at + n);
@@ -53,12 +61,16 @@ void op_read(struct server *s, struct request *r)
 {
 	const struct fuse_read_in *in = (const void *)r->arg;
 	size_t size = in->size < WIRE_MAX_WRITE ? in->size : WIRE_MAX_WRITE;
+	struct node *node = node_of(s, r->in->nodeid);
 	struct backing *b;
-	ssize_t n = open_for(s, node_of(s, r->in->nodeid), false, &b);
+	bool slow = false;
+	ssize_t n = open_for(s, node, false, &b);
 
 	if (n == 0) {
-		n = read_some(b->fd, r->out, size, (off_t)in->offset);
+		n = read_some(b->fd, r->out, size, (off_t)in->offset, &slow);
 		content_close(b);
+		if (in->offset == 0)
+			ahead_file(&s->overlay.ahead, node, slow);
 	}
 	if (n < 0)
 		wire_reply_error(r, (int)n);

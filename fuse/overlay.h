@@ -36,22 +36,10 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "fuse/ahead.h"
+#include "fuse/config.h"
 #include "fuse/layer.h"
 #include "fuse/node.h"
-#include "fuse/owner.h"
-
-struct overlay_config {
-	char **lower; /* paths, topmost first */
-	unsigned int n_lower;
-	const char *upper, *work; /* NULL: read-only; work alone: it is not touched (check.h) */
-	bool trusted;		  /* marks are trusted.overlay.*, else user.overlay.* */
-	bool redirect;		  /* directories with lower content may be renamed */
-	bool metacopy;		  /* attributes are changed without copying data */
-	bool is_volatile;	  /* nothing is synced */
-	bool static_nlink;	  /* directories have one link */
-	bool acl;
-	struct owner_config owner;
-};
 
 enum { COPY_LOCKS = 64 };
 
@@ -78,6 +66,7 @@ struct overlay {
 	pthread_mutex_t rename_lock;
 	pthread_mutex_t copy_lock[COPY_LOCKS];
 	struct counters count;
+	struct ahead ahead;
 };
 
 /* Opens the layers. o is undefined after a failure. The work directory is emptied: only what a

@@ -39,9 +39,33 @@ static int dots(struct overlay *o, struct node *dir, uint64_t after, overlay_ent
 	return r;
 }
 
+/* Whether a client goes from directory to directory: it reads this one after its parent. */
+static bool is_walk(struct overlay *o, struct node *dir)
+{
+	struct where w;
+	bool walk;
+
+	atomic_store(&dir->dir->listed, true);
+	if (node_where(&o->nodes, dir, &w) < 0)
+		return false;
+	walk = atomic_load(&w.parent->dir->listed);
+	node_unref(&o->nodes, w.parent);
+	return walk;
+}
+
+static void look_ahead(struct overlay *o, struct node *child)
+{
+	pthread_rwlock_rdlock(&child->dir->lock);
+	if (!child->dir->listing)
+		for (unsigned int i = 0; i < child->dir->n; i++)
+			ahead_directory(&o->ahead, child->dir->stack[i]);
+	pthread_rwlock_unlock(&child->dir->lock);
+}
+
 static int entries(struct overlay *o, struct node *dir, uint64_t after, overlay_entry_fn fn,
 		   void *arg)
 {
+	bool walk = is_walk(o, dir);
 	struct dir *d = dir->dir;
 	const struct entry *e;
 
@@ -56,6 +80,8 @@ static int entries(struct overlay *o, struct node *dir, uint64_t after, overlay_
 		if (r < 0) /* listed all the same: whoever asks for it learns why */
 			f = (struct file){
 				.st = {.st_mode = (mode_t)e->type << 12, .st_ino = ~0ULL}};
+		if (walk && f.node && S_ISDIR(f.node->type))
+			look_ahead(o, f.node);
 		if (fn(arg, name, e->hash, &f)) {
 			if (f.node)
 				node_unref(&o->nodes, f.node);

@@ -3,7 +3,7 @@ pkglibexec_PROGRAMS += strake-overlayfs
 noinst_LIBRARIES += liboverlay.a
 
 liboverlay_a_SOURCES = \
-	fuse/overlay.c fuse/overlay.h \
+	fuse/overlay.c fuse/overlay.h fuse/config.h \
 	fuse/node.c fuse/node.h \
 	fuse/place.c fuse/place.h \
 	fuse/layer.h fuse/source_dir.c \
@@ -16,6 +16,7 @@ liboverlay_a_SOURCES = \
 	fuse/content.c fuse/content.h \
 	fuse/copyup.c fuse/copydata.c fuse/links.c fuse/copyup.h \
 	fuse/work.c fuse/work.h \
+	fuse/ahead.c fuse/ahead.h \
 	fuse/upper.c fuse/upper.h \
 	fuse/attr.c fuse/xattr.c fuse/create.c \
 	fuse/remove.c fuse/remove.h \

@@ -21,7 +21,14 @@
 
 enum { LOCK_TRIES = 1000 }; /* 10 s */
 
-#define SHARED "whiteout" /* one inode for all whiteouts, as long as it takes links */
+void work_umask(mode_t mask)
+{
+	static _Thread_local mode_t now = (mode_t)-1;
+
+	if (now != mask)
+		umask(mask);
+	now = mask;
+}
 
 void work_name(struct overlay *o, char out[32])
 {
@@ -99,8 +106,8 @@ int work_open(struct overlay *o, const char *dir, struct err *err)
 	o->work = open_dir_at(fd, "work");
 	if (o->work < 0)
 		return err_sys(err, -o->work, "cannot open '%s/work'", dir);
-	o->mknod_whiteout =
-		!getenv("STRAKE_NO_MKNOD") && mknodat(o->work, SHARED, S_IFCHR, makedev(0, 0)) == 0;
+	o->mknod_whiteout = !getenv("STRAKE_NO_MKNOD") &&
+			    mknodat(o->work, WORK_WHITEOUT, S_IFCHR, makedev(0, 0)) == 0;
 	note_wh_files(o);
 	return 0;
 }
@@ -109,7 +116,7 @@ int work_open(struct overlay *o, const char *dir, struct err *err)
 
 static int make_device(struct overlay *o, int dirfd, const char *name)
 {
-	if (linkat(o->work, SHARED, dirfd, name, 0) == 0)
+	if (linkat(o->work, WORK_WHITEOUT, dirfd, name, 0) == 0)
 		return 0;
 	if (errno != EMLINK && errno != ENOENT && errno != EXDEV && errno != EPERM)
 		return -errno;
@@ -118,7 +125,7 @@ static int make_device(struct overlay *o, int dirfd, const char *name)
 
 		work_name(o, fresh);
 		if (mknodat(o->work, fresh, S_IFCHR, makedev(0, 0)) == 0)
-			(void)renameat(o->work, fresh, o->work, SHARED);
+			(void)renameat(o->work, fresh, o->work, WORK_WHITEOUT);
 	}
 	return mknodat(dirfd, name, S_IFCHR, makedev(0, 0)) < 0 ? -errno : 0;
 }

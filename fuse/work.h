@@ -10,11 +10,18 @@
 
 struct overlay;
 
+/* One inode in it for all whiteouts, as long as it takes links. */
+#define WORK_WHITEOUT "whiteout"
+
 /* Opens DIR/work, made when missing, and empties it. Finds out how whiteouts can be made. */
 int work_open(struct overlay *o, const char *dir, struct err *err);
 
 /* From now on the upper layer may hold ".wh." files: the next server is told. */
 void work_use_wh_files(struct overlay *o);
+
+/* The umask, which is a thread's own (loop.c): the client's for what he makes, 0 for all else. It is
+ * changed no more often than it has to be. */
+void work_umask(mode_t mask);
 
 /* A name in the work directory that nothing has. */
 void work_name(struct overlay *o, char out[32]);

@@ -15,6 +15,7 @@
 #include "fuse/xat.h"
 
 #define STATS_XATTR "user.strake.stats"
+#define CAPS_XATTR "security.capability"
 enum { KEYS_MAX = 65536 };
 
 /* A file on disk, in whatever layer it is. */
@@ -114,6 +115,8 @@ ssize_t overlay_getxattr(struct overlay *o, struct node *n, const char *key, voi
 		return stats(o, value, size);
 	if (is_acl(key) && !o->config.acl)
 		return -EOPNOTSUPP;
+	if (n->no_caps && str_eq(key, CAPS_XATTR))
+		return -ENODATA;
 	key = mark_escape(o, key, out);
 	if (!key)
 		return -ENODATA;
@@ -122,6 +125,8 @@ ssize_t overlay_getxattr(struct overlay *o, struct node *n, const char *key, voi
 		return r;
 	r = get(&s, key, value, size);
 	leave(o, &s);
+	if (r == -ENODATA && str_eq(key, CAPS_XATTR))
+		n->no_caps = true;
 	if (r > 0 && size && is_acl(key) &&
 	    owner_acl_to_shown(&o->config.owner, value, (size_t)r) < 0)
 		return -ENODATA;
@@ -177,6 +182,7 @@ static int change(struct overlay *o, struct node *n, const char *key, const void
 		r = upper_enter(o, n, false, &t);
 	if (r < 0)
 		return r;
+	n->no_caps = false;
 	r = remove ? xat_remove(t.dirfd, t.name, key)
 		   : xat_set(t.dirfd, t.name, key, value, size, flags);
 	if (r == 0 && kill_sgid && upper_stat(t.dirfd, t.name, &st) == 0 && (st.st_mode & S_ISGID))
