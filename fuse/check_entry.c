@@ -60,21 +60,22 @@ static bool begin(struct entry_check *e)
 
 static void remove_entry(struct entry_check *e, const char *what)
 {
-	if (!say_mend(e->c, e->l, e->name, what, "removed") || !begin(e))
+	if (!e->c->dry && !begin(e))
 		return;
-	if (unlinkat(e->dirfd, e->name, 0) < 0)
-		say_bad(e->c, e->l, e->name, "cannot be removed: %s", strerror(errno));
+	if (!e->c->dry && unlinkat(e->dirfd, e->name, 0) < 0)
+		say_bad(e->c, e->l, e->name, "%s, cannot be removed: %s", what, strerror(errno));
+	else
+		say_mended(e->c, e->l, e->name, what, "removed");
 }
 
 static void remove_mark(struct entry_check *e, const char *mark, const char *what)
 {
-	int r;
+	int r = e->c->dry ? 0 : marks_drop(e->c, e->dirfd, e->name, mark);
 
-	if (!say_mend(e->c, e->l, e->name, what, "removed"))
-		return;
-	r = marks_drop(e->c, e->dirfd, e->name, mark);
 	if (r < 0)
-		say_bad(e->c, e->l, e->name, "the mark cannot be removed: %s", strerror(-r));
+		say_bad(e->c, e->l, e->name, "%s, cannot be removed: %s", what, strerror(-r));
+	else
+		say_mended(e->c, e->l, e->name, what, "removed");
 }
 
 /* --- whiteouts */
@@ -181,7 +182,7 @@ static void check_data(struct entry_check *e, struct node *n)
 			"was changed",
 			(long long)e->st.st_size, (long long)st.st_size);
 	else if (e->c->options->flatten && e->c->dry)
-		say_mend(e->c, e->l, e->name, "a metadata-only copy", "completed");
+		say_mended(e->c, e->l, e->name, "a metadata-only copy", "completed");
 }
 
 static void check_metacopy(struct entry_check *e)
@@ -270,7 +271,7 @@ static int check_redirect(struct entry_check *e, const char *redirect)
 		say_bad(e->c, e->l, e->name, "its redirect leads nowhere: '%s'", redirect);
 	} else {
 		if (e->c->options->flatten && e->c->dry)
-			say_mend(e->c, e->l, e->name, "a redirected directory", "copied whole");
+			say_mended(e->c, e->l, e->name, "a redirected directory", "copied whole");
 		r = remember_redirected(e, f.node->dir);
 	}
 	node_unref(&e->c->o.nodes, f.node);
@@ -363,13 +364,15 @@ static void settle_impure(struct entry_check *e)
 {
 	int r = 0;
 
-	if (e->needs_impure &&
-	    say_mend(e->c, e->l, "", "a directory that hides marks in it", "marked as impure"))
+	if (e->needs_impure && !e->c->dry)
 		r = mark_set(&e->c->o, e->dirfd, "", MARK_IMPURE, "y");
 	else if (e->c->strip && e->was_impure && !e->keep_impure)
 		r = marks_drop(e->c, e->dirfd, "", MARK_IMPURE);
 	if (r < 0)
 		say_bad(e->c, e->l, "", "the mark 'impure' cannot be changed: %s", strerror(-r));
+	else if (e->needs_impure)
+		say_mended(e->c, e->l, "", "a directory that hides marks in it",
+			   "marked as impure");
 }
 
 static int check_entries(struct entry_check *e)

@@ -109,9 +109,9 @@ void say(struct checker *c, struct level *l, const char *name, const char *fmt, 
 /* The same about something that cannot be mended. */
 void say_bad(struct checker *c, struct level *l, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
-/* "WHAT, removed", or "WHAT, to be removed". Whether to do it. */
-bool say_mend(struct checker *c, struct level *l, const char *name, const char *what,
-	      const char *done);
+/* "WHAT, removed": what was done; or "WHAT, to be removed" on a dry run. */
+void say_mended(struct checker *c, struct level *l, const char *name, const char *what,
+		const char *done);
 
 /* --- check_times.c */
 
@@ -120,6 +120,7 @@ int level_change(struct checker *c, struct level *l, int fd);
 /* Sets them again, when they were written down. */
 int level_settle(struct checker *c, struct level *l, int fd);
 
+/* 1 when they are written down now, 0 when they were before or cannot be. */
 int times_begin(struct checker *c, int dirfd, const char *name);
 /* Nothing when there is no mark. */
 int times_end(struct checker *c, int dirfd, const char *name);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -83,9 +84,11 @@ int times_begin(struct checker *c, int dirfd, const char *name)
 		     (long long)st.st_atim.tv_sec, st.st_atim.tv_nsec, (long long)st.st_mtim.tv_sec,
 		     st.st_mtim.tv_nsec, st.st_mode & 07777, hex);
 	full_key(c, key);
-	r = xat_set(dirfd, name, key, text, (size_t)n, 0);
+	r = xat_set(dirfd, name, key, text, (size_t)n, XATTR_CREATE);
 	/* where nothing can be marked, only being killed shows */
-	return r == -ENOTSUP || r == -EPERM ? 0 : r;
+	if (r == -EEXIST || r == -ENOTSUP || r == -EPERM)
+		return 0;
+	return r < 0 ? r : 1;
 }
 
 static int apply(int dirfd, const char *name, const struct record *r)
@@ -133,17 +136,25 @@ int level_change(struct checker *c, struct level *l, int fd)
 		r = times_begin(c, fd, "");
 	l->times[0] = st.st_atim;
 	l->times[1] = st.st_mtim;
-	l->changed = r == 0;
-	return r;
+	l->changed = r >= 0;
+	return r < 0 ? r : 0;
+}
+
+static bool same(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
 int level_settle(struct checker *c, struct level *l, int fd)
 {
+	struct stat st;
 	int r;
 
 	if (!l->changed)
 		return 0;
 	l->changed = false;
-	r = upper_utimens(fd, "", l->times);
+	r = upper_stat(fd, "", &st);
+	if (r == 0 && !(same(&st.st_atim, &l->times[0]) && same(&st.st_mtim, &l->times[1])))
+		r = upper_utimens(fd, "", l->times);
 	return r < 0 ? r : times_end(c, fd, "");
 }

@@ -76,12 +76,11 @@ void say_bad(struct checker *c, struct level *l, const char *name, const char *f
 	va_end(args);
 }
 
-bool say_mend(struct checker *c, struct level *l, const char *name, const char *what,
-	      const char *done)
+void say_mended(struct checker *c, struct level *l, const char *name, const char *what,
+		const char *done)
 {
 	c->mends = true;
 	say(c, l, name, "%s, %s%s", what, c->dry ? "to be " : "", done);
-	return !c->dry;
 }
 
 /* --- names */

@@ -91,7 +91,7 @@ static int prepare_dir(struct checker *c, struct level *l)
 		return fd;
 	r = times_begin(c, fd, "");
 	place_unpin(upper);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static int prepare_enter(struct checker *c, struct level *l)
@@ -141,7 +141,8 @@ static int flatten_file(struct checker *c, struct level *l, int dirfd, const cha
 			say(c, l, name, "a metadata-only copy, completed");
 	}
 	if (r < 0) {
-		say_bad(c, l, name, "cannot be copied: %s", strerror(-r));
+		if (n->layer || (r != -ENOENT && r != -EUCLEAN)) /* else it was said */
+			say_bad(c, l, name, "cannot be copied: %s", strerror(-r));
 		l->failed = true;
 	}
 	return check_is_fatal(r) ? r : 0;
@@ -155,7 +156,8 @@ static int flatten_entry(struct checker *c, struct level *l, int dirfd, const ch
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0) {
-		say_bad(c, l, name, "cannot be looked up: %s", strerror(-r));
+		if (l->whole) /* else it was said */
+			say_bad(c, l, name, "cannot be looked up: %s", strerror(-r));
 		l->failed = true;
 		return check_is_fatal(r) ? r : 0;
 	}

@@ -179,12 +179,91 @@ static int join(struct checker *c, struct level *l, int dirfd, const char *name,
 	return r;
 }
 
+/* Directories of the upper layer whose times were written down here. */
+struct begun {
+	struct place **place; /* counted */
+	size_t n, cap;
+};
+
+static int begin_at(struct checker *c, struct begun *b, struct node *dir)
+{
+	struct place *upper = dir_upper(&c->o, dir->dir);
+	int r = check_grow(&b->place, b->n, &b->cap, sizeof(struct place *)), fd;
+
+	if (r < 0)
+		return r;
+	fd = place_pin(upper);
+	if (fd < 0)
+		return fd;
+	r = times_begin(c, fd, "");
+	place_unpin(upper);
+	if (r == 1)
+		b->place[b->n++] = place_ref(upper);
+	return r < 0 ? r : 0;
+}
+
+static int end_all(struct checker *c, struct begun *b)
+{
+	int r = 0;
+
+	while (b->n) {
+		struct place *p = b->place[--b->n];
+		int fd = place_pin(p), ended = fd < 0 ? fd : times_end(c, fd, "");
+
+		if (fd >= 0)
+			place_unpin(p);
+		place_unref(p);
+		r = r < 0 ? r : ended;
+	}
+	free(b->place);
+	return r;
+}
+
+/* The directory, or the first above it that is in the upper layer: counted. */
+static struct node *in_upper(struct checker *c, struct node *dir)
+{
+	struct where w;
+
+	node_ref(dir);
+	while (!dir_upper(&c->o, dir->dir) && node_where(&c->o.nodes, dir, &w) == 0) {
+		node_unref(&c->o.nodes, dir);
+		dir = w.parent;
+	}
+	return dir;
+}
+
+/* All directories in which the copy is about to get a name, wherever they are. */
+static int begin_parents(struct checker *c, struct begun *b, struct node *n)
+{
+	int r = links_look_up(&c->o, n);
+	struct where w;
+
+	for (unsigned int k = 0; r == 0 && node_nth_name(&c->o.nodes, n, k, &w) == 0; k++) {
+		struct node *at = in_upper(c, w.parent);
+
+		r = begin_at(c, b, at);
+		if (r == 0 && at != w.parent)
+			r = copy_up(&c->o, w.parent, COPY_ATTRS);
+		if (r == 0)
+			r = begin_at(c, b, w.parent);
+		node_unref(&c->o.nodes, at);
+		node_unref(&c->o.nodes, w.parent);
+	}
+	return r;
+}
+
 int flatten_copy(struct checker *c, struct level *l, int dirfd, const char *name, struct node *n)
 {
-	int r = join(c, l, dirfd, name, n);
+	struct begun b = {0};
+	int r = join(c, l, dirfd, name, n), ended;
 
-	if (r == 0)
-		return copy_up(&c->o, n, COPY_ALL);
+	if (r == 0) {
+		r = begin_parents(c, &b, n);
+		if (r == 0)
+			r = copy_up(&c->o, n, COPY_ALL);
+		ended = end_all(c, &b);
+		return r < 0 ? r : ended;
+	}
 	pthread_rwlock_wrlock(&l->node->dir->lock);
 	listing_put(&c->o, l->node->dir, name, n->type, 0);
 	pthread_rwlock_unlock(&l->node->dir->lock);

@@ -89,10 +89,12 @@ static bool take_away(struct loop *l, uint64_t lead)
 	return true;
 }
 
-void loop_hand_over(void)
+bool loop_hand_over(void)
 {
-	if (self && self->loop->max > 1)
-		(void)take_away(self->loop, LEAD(self->id, self->turn));
+	if (!self || self->loop->max == 1)
+		return false;
+	(void)take_away(self->loop, LEAD(self->id, self->turn));
+	return true;
 }
 
 /* Waits for the lead. False at the end. */

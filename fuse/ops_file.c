@@ -163,6 +163,14 @@ void op_lseek(struct server *s, struct request *r)
 	off_t at;
 	int error;
 
+	/* The kernel does not write what it has gathered before it asks where the holes are. */
+	if (s->wire.options.writeback) {
+		if (!loop_hand_over()) {
+			wire_reply_error(r, -ENOSYS); /* then it takes all for data */
+			return;
+		}
+		wire_flush(&s->wire, r->in->nodeid);
+	}
 	/* no other use is made of the position of these descriptors */
 	error = content_open(&s->overlay, node_of(s, r->in->nodeid), false, &b);
 	if (error == 0) {

@@ -116,13 +116,23 @@ void wire_init(struct request *r)
 	wire_reply(r, &out, sizeof(out));
 }
 
-void wire_invalidate_attr(struct wire *w, uint64_t nodeid)
+static void notify_inval(struct wire *w, uint64_t nodeid, int64_t off)
 {
-	struct fuse_notify_inval_inode_out body = {.ino = nodeid, .off = -1};
+	struct fuse_notify_inval_inode_out body = {.ino = nodeid, .off = off};
 	struct fuse_out_header out = {.len = sizeof(out) + sizeof(body),
 				      .error = FUSE_NOTIFY_INVAL_INODE};
 	struct iovec iov[2] = {{&out, sizeof(out)}, {&body, sizeof(body)}};
 
 	while (writev(w->fd, iov, 2) < 0 && errno == EINTR)
 		;
+}
+
+void wire_invalidate_attr(struct wire *w, uint64_t nodeid)
+{
+	notify_inval(w, nodeid, -1);
+}
+
+void wire_flush(struct wire *w, uint64_t nodeid)
+{
+	notify_inval(w, nodeid, 0); /* all of it; what is dirty is written first */
 }

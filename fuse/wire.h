@@ -59,4 +59,8 @@ void wire_init(struct request *r);
 /* Tells the kernel that an inode's attributes changed behind its back; its data did not. */
 void wire_invalidate_attr(struct wire *w, uint64_t nodeid);
 
+/* Makes the kernel write what it has gathered for a file, by messages that other threads answer
+ * meanwhile, and forget its pages. */
+void wire_flush(struct wire *w, uint64_t nodeid);
+
 #endif
