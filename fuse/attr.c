@@ -91,6 +91,8 @@ static int set_owner_and_mode(struct overlay *o, struct node *n, struct target *
 		if (r == -EPERM && owner_is_recorded(&o->config.owner))
 			r = 0; /* a symlink or special file, which takes no record either */
 	}
+	if (c->mode && (c->st.st_mode & (S_ISUID | S_ISGID)) && S_ISREG(n->type))
+		content_replace(o, n, -1, false); /* who writes has to see them (has_priv) */
 	if (r == 0 && c->mode)
 		r = S_ISLNK(n->type) ? -EOPNOTSUPP
 				     : upper_chmod(t->dirfd, t->name, c->st.st_mode & 07777);

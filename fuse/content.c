@@ -33,12 +33,15 @@ static struct backing *backing_ref(struct backing *b)
 static struct backing *backing_new(int fd, bool writable)
 {
 	struct backing *b = malloc(sizeof(*b));
+	struct stat st;
 
 	if (!b) {
 		close(fd);
 		return NULL;
 	}
 	*b = (struct backing){.refs = 1, .fd = fd, .writable = writable};
+	if (writable && fstat(fd, &st) == 0)
+		b->has_priv = st.st_mode & (S_ISUID | S_ISGID);
 	return b;
 }
 

@@ -24,6 +24,7 @@ struct backing {
 	atomic_uint refs;
 	int fd;
 	bool writable;
+	bool has_priv; /* setuid or setgid, when it was opened: writing would take them */
 };
 
 struct content {

@@ -389,10 +389,12 @@ static int make_dir(struct overlay *o, struct node *n, char made[32])
 
 static bool has_upper(struct overlay *o, struct node *n)
 {
+	struct place *grave;
 	bool has;
 
 	pthread_rwlock_rdlock(&n->dir->lock);
-	has = dir_upper(o, n->dir) != NULL;
+	grave = n->dir->grave;
+	has = dir_upper(o, n->dir) != NULL || (grave && grave->layer->upper);
 	pthread_rwlock_unlock(&n->dir->lock);
 	return has;
 }

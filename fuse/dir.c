@@ -33,7 +33,10 @@ void dir_free(struct overlay *o, struct dir *d)
 		place_unref(d->stack[i]);
 	pthread_rwlock_destroy(&d->lock);
 	free(d->stack);
-	free(d->last);
+	if (d->grave) {
+		place_unpin(d->grave);
+		place_unref(d->grave);
+	}
 	free(d);
 }
 

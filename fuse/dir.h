@@ -35,7 +35,7 @@ struct dir {
 	atomic_uint slow_reads;
 	_Atomic uint64_t ahead;
 	struct listing *listing;
-	struct stat *last; /* of a removed one */
+	struct place *grave; /* of a removed one: its topmost place, counted and pinned, or NULL */
 	/* ring of directories with a listing, under the cache's lock */
 	struct dir *prev, *next;
 	size_t listing_size;

@@ -19,7 +19,7 @@ void show(const struct overlay *o, struct node *n, struct stat *st)
 	st->st_ino = n->ino;
 	/* A merged directory's links cannot be told without counting; 1 says so (as the kernel has
 	 * it). */
-	if (S_ISDIR(n->type) && (n->dir->n > 1 || o->config.static_nlink))
+	if (S_ISDIR(n->type) && !n->dir->removed && (n->dir->n > 1 || o->config.static_nlink))
 		st->st_nlink = 1;
 }
 
@@ -30,13 +30,13 @@ static int place_stat(struct place *p, struct stat *ret)
 
 int dir_stat(struct dir *d, struct stat *ret)
 {
-	if (!d->n) {
-		if (!d->last)
-			return -ENOENT;
-		*ret = *d->last;
-		return 0;
-	}
-	return place_stat(d->stack[0], ret);
+	int r;
+
+	if (d->n)
+		return place_stat(d->stack[0], ret);
+	r = d->grave ? place_stat(d->grave, ret) : -ENOENT;
+	ret->st_nlink = 0;
+	return r;
 }
 
 /* A node that is known. A directory is asked by its parent, without opening it, where it is in the
@@ -275,10 +275,10 @@ static int stat_dir(struct overlay *o, struct node *n, struct stat *ret)
 
 	pthread_rwlock_rdlock(&d->lock);
 	r = dir_stat(d, ret);
-	if (r == 0 && d->n)
-		owner_show(&o->config.owner, d->stack[0], "", ret);
-	if (r == 0 && d->n)
+	if (r == 0) {
+		owner_show(&o->config.owner, d->n ? d->stack[0] : d->grave, "", ret);
 		show(o, n, ret);
+	}
 	pthread_rwlock_unlock(&d->lock);
 	return r;
 }

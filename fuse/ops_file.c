@@ -89,6 +89,24 @@ static void kill_priv(struct server *s, const struct request *r, int fd)
 		wire_invalidate_attr(&s->wire, r->in->nodeid);
 }
 
+/* What the kernel gathered: it has set mode and times itself, and sends the times when it thinks fit. To
+ * the file they stay what they are. */
+static int write_gathered(const struct backing *b, const char *data, size_t size, off_t at)
+{
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
+	struct stat st, now;
+	int error = fstat(b->fd, &st) < 0 ? -errno : 0;
+
+	if (error == 0)
+		error = fd_pwrite_all(b->fd, data, size, at);
+	if (error)
+		return error;
+	times[1] = st.st_mtim;
+	if (b->has_priv && fstat(b->fd, &now) == 0 && now.st_mode != st.st_mode)
+		(void)fchmod(b->fd, st.st_mode & 07777);
+	return futimens(b->fd, times) < 0 ? -errno : 0;
+}
+
 void op_write(struct server *s, struct request *r)
 {
 	const struct fuse_write_in *in = (const void *)r->arg;
@@ -105,7 +123,10 @@ void op_write(struct server *s, struct request *r)
 		loop_hand_over();
 	error = open_for(s, node_of(s, r->in->nodeid), true, &b);
 	if (error == 0) {
-		error = fd_pwrite_all(b->fd, data, in->size, (off_t)in->offset);
+		if (in->write_flags & FUSE_WRITE_CACHE)
+			error = write_gathered(b, data, in->size, (off_t)in->offset);
+		else
+			error = fd_pwrite_all(b->fd, data, in->size, (off_t)in->offset);
 		if (error == 0 && (in->write_flags & FUSE_WRITE_KILL_SUIDGID))
 			kill_priv(s, r, b->fd);
 		content_close(b);

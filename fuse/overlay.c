@@ -215,10 +215,7 @@ void overlay_close(struct overlay *o)
 	free(o->contents);
 	free(o->listings);
 	place_cache_release(&o->places);
-	if (o->work >= 0)
-		close(o->work);
-	if (o->work_lock >= 0)
-		close(o->work_lock);
+	work_close(o);
 }
 
 /* --- of the whole file system */

@@ -50,25 +50,26 @@ int remove_check_empty(struct overlay *o, struct node *n)
 	return listing_is_empty(n->dir) ? 0 : -ENOTEMPTY;
 }
 
-struct stat *remove_last_stat(struct overlay *o, struct node *n)
+struct place *remove_dig(struct node *n)
 {
-	struct stat *last = malloc(sizeof(*last));
+	struct place *top = n->dir->stack[0];
 
-	if (!last || dir_stat(n->dir, last) < 0) {
-		free(last);
-		return NULL;
-	}
-	owner_show(&o->config.owner, n->dir->stack[0], "", last);
-	last->st_ino = n->ino;
-	last->st_nlink = 0;
-	return last;
+	return place_pin(top) < 0 ? NULL : place_ref(top);
 }
 
-void remove_bury(struct overlay *o, struct node *n, struct stat *last)
+void remove_fill_in(struct place *grave)
+{
+	if (grave) {
+		place_unpin(grave);
+		place_unref(grave);
+	}
+}
+
+void remove_bury(struct overlay *o, struct node *n, struct place *grave)
 {
 	struct dir *d = n->dir;
 
-	d->last = last;
+	d->grave = grave;
 	listing_drop(o, d);
 	d->removed = true;
 	for (unsigned int i = 0; i < d->n; i++)
@@ -200,7 +201,7 @@ static int rmdir_at(struct overlay *o, struct node *dir, int dirfd, const char *
 static int rmdir_locked(struct overlay *o, struct node *dir, const char *name, struct node *n)
 {
 	struct place *upper = dir_upper(o, dir->dir);
-	struct stat *last;
+	struct place *grave;
 	int dirfd, r;
 
 	if (!upper)
@@ -211,14 +212,14 @@ static int rmdir_locked(struct overlay *o, struct node *dir, const char *name, s
 	if (dirfd < 0)
 		return dirfd;
 	pthread_rwlock_wrlock(&n->dir->lock);
-	last = remove_last_stat(o, n);
+	grave = remove_dig(n);
 	r = remove_check_empty(o, n);
 	if (r == 0)
 		r = rmdir_at(o, dir, dirfd, name);
 	if (r == 0)
-		remove_bury(o, n, last);
+		remove_bury(o, n, grave);
 	else
-		free(last);
+		remove_fill_in(grave);
 	pthread_rwlock_unlock(&n->dir->lock);
 	if (r == 0) {
 		listing_remove(dir->dir, name);

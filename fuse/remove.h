@@ -2,8 +2,6 @@
 #ifndef STRAKE_FUSE_REMOVE_H
 #define STRAKE_FUSE_REMOVE_H
 
-#include <sys/stat.h>
-
 #include "fuse/overlay.h"
 
 /* Keeps a file alive that is about to lose a name, when it is its last. n is what `name` in the
@@ -14,10 +12,12 @@ int remove_hold(struct overlay *o, struct node *n, struct node *dir, int dirfd, 
 /* Whether a directory shows nothing: 0, -ENOTEMPTY, or -errno. It is locked exclusively. */
 int remove_check_empty(struct overlay *o, struct node *n);
 
-/* A directory that was removed is empty for good, and shows what it showed last: malloced, or NULL,
- * taken while it is still there and handed over once it is gone. Locked exclusively. */
-struct stat *remove_last_stat(struct overlay *o, struct node *n);
-void remove_bury(struct overlay *o, struct node *n, struct stat *last);
+/* A directory that was removed is empty for good, and what it was is still there for those who have it
+ * open: its topmost place, opened while it has its name, and handed over once it is gone, or given up.
+ * NULL when it cannot be opened. Locked exclusively. */
+struct place *remove_dig(struct node *n);
+void remove_bury(struct overlay *o, struct node *n, struct place *grave);
+void remove_fill_in(struct place *grave);
 
 /* A lower file with other names is copied up before it loses this one: its link count is then its
  * copy's. Nothing is locked. */

@@ -266,23 +266,23 @@ static int moved(struct overlay *o, struct node *n, const struct end *from, cons
 
 static int rename_replacing(struct overlay *o, struct end *from, struct end *to)
 {
-	struct stat *last = NULL;
+	struct place *grave = NULL;
 	int r = prepare_replaced(o, from, to);
 
 	if (r == 0)
 		r = mark_for(o, from, to);
 	if (r == 0 && to->node && S_ISDIR(to->node->type))
-		last = remove_last_stat(o, to->node);
+		grave = remove_dig(to->node);
 	if (r == 0)
 		r = rename_on_disk(o, from, to);
 	if (r < 0) {
-		free(last);
+		remove_fill_in(grave);
 		return r;
 	}
 	if (to->node) {
 		if (S_ISDIR(to->node->type)) {
 			pthread_rwlock_wrlock(&to->node->dir->lock);
-			remove_bury(o, to->node, last);
+			remove_bury(o, to->node, grave);
 			pthread_rwlock_unlock(&to->node->dir->lock);
 		}
 		node_remove_name(&o->nodes, to->node, to->dir, to->name);

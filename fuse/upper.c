@@ -69,7 +69,9 @@ static int enter_dir(struct overlay *o, struct node *n, struct target *t)
 	int fd;
 
 	pthread_rwlock_rdlock(&n->dir->lock);
-	upper = dir_upper(o, n->dir);
+	upper = n->dir->removed ? n->dir->grave : dir_upper(o, n->dir);
+	if (upper && !upper->layer->upper)
+		upper = NULL;
 	t->place = upper ? place_ref(upper) : NULL;
 	pthread_rwlock_unlock(&n->dir->lock);
 	if (!upper)

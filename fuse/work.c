@@ -112,6 +112,16 @@ int work_open(struct overlay *o, const char *dir, struct err *err)
 	return 0;
 }
 
+void work_close(struct overlay *o)
+{
+	if (o->work >= 0) {
+		(void)unlinkat(o->work, WORK_WHITEOUT, 0);
+		close(o->work);
+	}
+	if (o->work_lock >= 0)
+		close(o->work_lock);
+}
+
 /* --- whiteouts */
 
 static int make_device(struct overlay *o, int dirfd, const char *name)

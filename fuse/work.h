@@ -16,6 +16,9 @@ struct overlay;
 /* Opens DIR/work, made when missing, and empties it. Finds out how whiteouts can be made. */
 int work_open(struct overlay *o, const char *dir, struct err *err);
 
+/* Leaves an empty work directory behind. */
+void work_close(struct overlay *o);
+
 /* From now on the upper layer may hold ".wh." files: the next server is told. */
 void work_use_wh_files(struct overlay *o);
 

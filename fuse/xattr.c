@@ -30,12 +30,14 @@ struct source_spot {
 
 static int enter(struct overlay *o, struct node *n, struct source_spot *s)
 {
+	struct place *top;
 	int r;
 
 	*s = (struct source_spot){.fd = -1, .name = ""};
 	if (S_ISDIR(n->type)) {
 		pthread_rwlock_rdlock(&n->dir->lock);
-		s->place = n->dir->n ? place_ref(n->dir->stack[0]) : NULL;
+		top = n->dir->removed ? n->dir->grave : n->dir->stack[0];
+		s->place = top ? place_ref(top) : NULL;
 		pthread_rwlock_unlock(&n->dir->lock);
 		return s->place ? 0 : -ENOENT;
 	}
