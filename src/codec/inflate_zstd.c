@@ -11,6 +11,9 @@
  *
  * The window a frame asks for is the memory it costs us: beyond 2^LIMIT_ZSTD_WINDOW_LOG it is
  * refused, and the decoder holds nothing else of size (its input goes through our own buffer).
+ * libzstd keeps its own limit only where it makes a window: a frame that is there whole, with room
+ * for all it declares, is decoded at once past that check. So the frame's header is read here too,
+ * and again no piece's size decides.
  */
 #include "codec/inflate_impl.h"
 
@@ -22,6 +25,7 @@
 #include "base/limits.h"
 
 #define FRAME_HEADER_MAX 18
+#define SINGLE_SEGMENT 0x20 /* in the frame header descriptor: RFC 8878, section 3.1.1.1.1 */
 
 struct zstd {
 	ZSTD_DCtx *ctx;
@@ -60,6 +64,11 @@ void zstd_free(struct zstd *s)
 	free(s);
 }
 
+static int refuse_window(struct inflate *z)
+{
+	return inflate_refuse(z, EOVERFLOW, "zstd", "the frame's window is too large");
+}
+
 static int zstd_failure(struct inflate *z, size_t result)
 {
 	ZSTD_ErrorCode code = ZSTD_getErrorCode(result);
@@ -68,7 +77,7 @@ static int zstd_failure(struct inflate *z, size_t result)
 	case ZSTD_error_memory_allocation:
 		return -ENOMEM;
 	case ZSTD_error_frameParameter_windowTooLarge:
-		return inflate_refuse(z, EOVERFLOW, "zstd", "the frame's window is too large");
+		return refuse_window(z);
 	case ZSTD_error_checksum_wrong:
 		return inflate_refuse(z, EBADMSG, "zstd", "wrong checksum");
 	case ZSTD_error_dictionary_wrong:
@@ -76,6 +85,22 @@ static int zstd_failure(struct inflate *z, size_t result)
 	default:
 		return inflate_refuse(z, EBADMSG, "zstd", ZSTD_getErrorString(code));
 	}
+}
+
+/* The window of the frame at hand: its descriptor's (RFC 8878, section 3.1.1.1.2), or all of the
+ * content where that is a single segment. 0 for a skippable frame, and for a header that cannot be
+ * read. */
+static unsigned long long frame_window(const struct inflate *z)
+{
+	const unsigned char *p = z->in.next;
+	unsigned long long base;
+
+	if (p[0] != 0x28 || z->in.avail < 6)
+		return 0;
+	if (p[4] & SINGLE_SEGMENT)
+		return z->zstd->declared == ZSTD_CONTENTSIZE_UNKNOWN ? 0 : z->zstd->declared;
+	base = 1ULL << (10 + (p[5] >> 3));
+	return base + base / 8 * (p[5] & 7);
 }
 
 /* Between frames. Returns 1 when one follows, 0 at the end of the input. */
@@ -97,6 +122,8 @@ static int next_frame(struct inflate *z)
 	s->declared = ZSTD_getFrameContentSize(z->in.next, z->in.avail);
 	if (s->declared == ZSTD_CONTENTSIZE_ERROR)
 		s->declared = ZSTD_CONTENTSIZE_UNKNOWN;
+	if (frame_window(z) > 1ULL << LIMIT_ZSTD_WINDOW_LOG)
+		return refuse_window(z);
 	s->made = 0;
 	s->in_frame = true;
 	return 1;

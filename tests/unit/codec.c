@@ -54,7 +54,7 @@ struct bytes bytes_sample(size_t len, uint32_t seed)
 	return b;
 }
 
-static ssize_t source_read(void *ctx, void *buf, size_t len)
+ssize_t source_read(void *ctx, void *buf, size_t len)
 {
 	struct source *s = ctx;
 	size_t n = s->len - s->pos;

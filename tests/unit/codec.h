@@ -31,6 +31,9 @@ struct source {
 	unsigned int calls;
 };
 
+/* Reads from a struct source, for inflate_new(). */
+ssize_t source_read(void *ctx, void *buf, size_t len);
+
 /* Inflates everything, `out_piece` bytes a call. Returns 0 or what inflate_read() failed with; the
  * bytes made before are in *ret. reason (may be NULL) gets a copy of the reason. */
 int inflate_all(struct source *source, size_t out_piece, struct bytes *ret,

@@ -70,6 +70,36 @@ static void add_windowed(struct bytes *b, unsigned int log, const char *text)
 	bytes_add(b, text, strlen(text));
 }
 
+/* The header of a frame that declares its content's size in four bytes; its window is described by
+ * a byte, or is the content where `window` is negative (a single segment). */
+static void add_sized_head(struct bytes *b, int window, uint32_t size)
+{
+	const unsigned char magic[5] = {0x28, 0xb5, 0x2f, 0xfd, window < 0 ? 0xa0 : 0x80},
+			    descriptor = (unsigned char)window,
+			    content[4] = {(unsigned char)size, (unsigned char)(size >> 8),
+					  (unsigned char)(size >> 16), (unsigned char)(size >> 24)};
+
+	bytes_add(b, magic, sizeof(magic));
+	if (window >= 0)
+		bytes_add(b, &descriptor, 1);
+	bytes_add(b, content, sizeof(content));
+}
+
+/* A single segment of `size` times 'r'. */
+static void add_run(struct bytes *b, uint32_t size)
+{
+	add_sized_head(b, -1, size);
+	do {
+		uint32_t len = size < 128 << 10 ? size : 128 << 10;
+		uint32_t block = len << 3 | 1 << 1 | (size == len);
+		const unsigned char run[4] = {(unsigned char)block, (unsigned char)(block >> 8),
+					      (unsigned char)(block >> 16), 'r'};
+
+		bytes_add(b, run, sizeof(run));
+		size -= len;
+	} while (size > 0);
+}
+
 START_TEST(levels_and_sizes)
 {
 	static const struct recipe recipes[] = {
@@ -138,6 +168,62 @@ START_TEST(window_bound)
 		bytes_free(&b);
 	}
 	bytes_free(&plain);
+}
+END_TEST
+
+/* A frame that is there whole can be decoded without its window: the bound holds all the same. */
+START_TEST(window_bound_of_a_whole_frame)
+{
+	const int bound = (LIMIT_ZSTD_WINDOW_LOG - 10) << 3;
+	static const unsigned char block[3] = {8 << 3 | 1};
+	struct bytes plain = {.len = 0}, b = {.len = 0};
+
+	bytes_add(&plain, "windowed", 8);
+	for (int window = 0; window < 256; window++) {
+		add_sized_head(&b, window, 8);
+		bytes_add(&b, block, sizeof(block));
+		bytes_add(&b, "windowed", 8);
+		if (window <= bound)
+			check_inflates(&b, &plain, COMPRESSION_ZSTD);
+		else
+			check_refused(b.data, b.len, EOVERFLOW,
+				      "zstd: the frame's window is too large");
+		bytes_free(&b);
+	}
+	bytes_free(&plain);
+}
+END_TEST
+
+/* A single segment's window is its content, with room for all of it or without. */
+START_TEST(window_bound_of_a_single_segment)
+{
+	static const uint32_t bound = 1U << LIMIT_ZSTD_WINDOW_LOG;
+	static const size_t rooms[] = {1 << 20, bound + 1};
+	unsigned char *out = malloc(bound + 1);
+
+	ck_assert_ptr_nonnull(out);
+	for (size_t i = 0; i < 2 * sizeof(rooms) / sizeof(*rooms); i++) {
+		size_t room = rooms[i / 2];
+		bool within = i % 2 == 0;
+		struct bytes b = {.len = 0};
+		struct source source = {.piece = 0};
+		struct inflate *z;
+
+		add_run(&b, within ? bound : bound + 1);
+		source.data = b.data;
+		source.len = b.len;
+		ck_assert_int_eq(inflate_new(source_read, &source, &z), 0);
+		if (within) {
+			ck_assert_int_eq(inflate_read(z, out, room), room < bound ? room : bound);
+		} else {
+			ck_assert_int_eq(inflate_read(z, out, room), -EOVERFLOW);
+			ck_assert_str_eq(inflate_reason(z),
+					 "zstd: the frame's window is too large");
+		}
+		inflate_free(z);
+		bytes_free(&b);
+	}
+	free(out);
 }
 END_TEST
 
@@ -254,6 +340,8 @@ TCase *codec_zstd_tests(void)
 	tcase_add_test(t, frames_and_skippable_frames);
 	tcase_add_test(t, only_skippable);
 	tcase_add_test(t, window_bound);
+	tcase_add_test(t, window_bound_of_a_whole_frame);
+	tcase_add_test(t, window_bound_of_a_single_segment);
 #ifndef STRAKE_SANITIZED
 	tcase_add_test(t, window_without_memory);
 #endif
