@@ -29,24 +29,25 @@ fails_with 125 'name' strake run --name '../x' busybox true
 fails_with 125 'name' strake run --name '' busybox true
 
 it "while it runs"
-"$STRAKE" run --name running busybox sh -c 'echo ready; exec sleep 100' >"$T/run" 2>&1 &
+nap=$((100000 + $$)) # seconds that nobody else sleeps: other scripts run as the same user
+"$STRAKE" run --name running busybox sh -c "echo ready; exec sleep $nap" >"$T/running" 2>&1 &
 pid=$!
-until_true 10 grep -q ready "$T/run" || true
+until_true 60 grep -q ready "$T/running" || true
 prints_like '^[0-9a-f]{12}$' strake ps -q
 prints_like 'Up ' strake ps
 fails_with 125 'running' strake rm running
 ok strake rm -f running
 wait "$pid" 2>/dev/null || true
 eq "is gone" "$(strake ps -aq)" ""
-check "and has ended" bash -c '! pgrep -u "$(id -u)" -x sleep -a | grep -q "sleep 100$"'
+eq "and has ended" "$(pgrep -u "$(id -u)" -x -f "sleep $nap" || true)" ""
 
 it "killed"
-"$STRAKE" run --name killed busybox sh -c 'echo ready; exec sleep 1000' >"$T/run" 2>&1 &
+"$STRAKE" run --name killed busybox sh -c 'echo ready; exec sleep 1000' >"$T/killed" 2>&1 &
 pid=$!
-until_true 10 grep -q ready "$T/run" || true
+until_true 60 grep -q ready "$T/killed" || true
 kill -9 "$pid"
 wait "$pid" 2>/dev/null || true
-until_true 5 bash -c "! '$STRAKE' ps -q | grep -q ." || true
+until_true 60 bash -c "! '$STRAKE' ps -q | grep -q ." || true
 eq "no longer runs" "$(strake ps -q)" ""
 ok strake rm killed
 eq "and nothing is left" "$(containers_rest)" ""

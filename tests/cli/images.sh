@@ -75,11 +75,15 @@ ok strake gc
 eq "strays go" "$(find "$STRAKE_STORE" -name '000000*' -o -name '111111*' -o -name '*222222*' -o -name stray)" ""
 prints kept strake run --rm keep echo kept
 it "gc while a container runs"
-"$STRAKE" run --rm keep sh -c 'echo ready; sleep 2; ls /bin/busybox' >"$T/running" 2>&1 &
+mkfifo "$T/stdin"
+"$STRAKE" run --rm -i keep sh -c 'echo ready; read -r x; cat /etc/os-release >/os && ls /bin/busybox' <"$T/stdin" >"$T/running" 2>&1 &
 pid=$!
-until_true 10 grep -q ready "$T/running" || true
+exec 8>"$T/stdin"
+until_true 60 grep -q ready "$T/running" || true
 ok strake rmi -f keep
 ok strake gc
+echo >&8
+exec 8>&-
 r=0
 wait "$pid" || r=$?
 eq "the running container keeps its layers" "$r $(tail -n 1 "$T/running")" "0 /bin/busybox"

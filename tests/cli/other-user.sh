@@ -33,13 +33,16 @@ for d in cache containers uploads volumes; do
 	[ ! -e "$store/$d" ] || exits 2 runuser -u "$other" -- ls "$store/$d"
 done
 it "a running container's files"
-as_test_user "$STRAKE" run --rm "$REGISTRY/zoo" sh -c 'chmod 777 /; touch /mine; echo ready; sleep 3' >"$T/running" 2>&1 &
+nap=$((100000 + $$)) # seconds that nobody else sleeps: other scripts run as the same user
+as_test_user "$STRAKE" run --name running "$REGISTRY/zoo" sh -c "chmod 777 /; touch /mine; exec sleep $nap" >"$T/running" 2>&1 &
 pid=$!
-until_true 10 grep -q ready "$T/running" || true
-for p in $(pgrep -u "$TEST_USER" -x sleep); do
-	exits 2 runuser -u "$other" -- ls "/proc/$p/root/"
-	exits 2 runuser -u "$other" -- ls "/proc/$p/fd/"
-done
+p=
+there() { p=$(pgrep -u "$TEST_USER" -x -f "sleep $nap"); }
+check "a container that runs" until_true 60 there
+exits 2 runuser -u "$other" -- ls "/proc/$p/root/"
+exits 2 runuser -u "$other" -- ls "/proc/$p/fd/"
+check "(of a process that is still there)" test -d "/proc/$p/root"
+ok strake rm -f running
 wait "$pid" || true
 
 it "a store somebody else made for me"

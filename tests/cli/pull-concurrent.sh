@@ -64,7 +64,7 @@ fresh_store
 faultd_start "$FIXTURES/layouts"
 "$STRAKE" pull -q "$FAULT/slow/zstd" >/dev/null 2>&1 &
 first=$!
-until_true 10 grep -q '/v2/slow/zstd/blobs' "$FAULT_LOG" || true
+until_true 60 grep -q '/v2/slow/zstd/blobs' "$FAULT_LOG" || true
 sleep 0.5
 "$STRAKE" pull -q "$FAULT/slow/zstd" >"$T/second" 2>&1 &
 second=$!

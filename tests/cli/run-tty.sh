@@ -21,7 +21,8 @@ exits 0 pty --on '[#$] ' 'send:\x04' "$STRAKE" run --rm -it busybox sh
 
 it "Ctrl-C and Ctrl-Z"
 exits 42 pty --on ready 'send:\x03' "$STRAKE" run --rm -it busybox sh -c 'trap "exit 42" INT; echo ready; while :; do sleep 0.1; done'
-prints_like interrupted pty --on '[#$] ' 'send:sleep 100\n' --on 'sleep 100' 'send:\x03' \
+# the echo of what is typed shows no sum: when it shows the shell has left the line to the terminal
+prints_like interrupted pty --on '[#$] ' 'send:sh -c "echo up $((1+1)); exec sleep 100"\n' --on 'up 2' 'send:\x03' \
 	--on '[#$] ' 'send:echo inter''rupted; exit\n' "$STRAKE" run --rm -it busybox sh
 exits 42 pty --on ready 'send:\x03' "$STRAKE" run --rm busybox sh -c 'trap "exit 42" INT; echo ready; while :; do sleep 0.1; done'
 
@@ -42,6 +43,16 @@ it "much output arrives whole and in order"
 eq "100000 lines" "$(pty "$STRAKE" run --rm -t busybox seq 100000 | tr -d '\r' | sha256sum)" "$(seq 100000 | sha256sum)"
 
 it "hang-up"
-"$LIB/pty" --timeout 1 "$STRAKE" run --rm -it busybox sleep 1234 >/dev/null 2>&1 || true
-gone() { ! pgrep -u "$(id -u)" -f 'sleep 1234' >/dev/null; }
-check "a terminal that vanishes takes the container along" until_true 10 gone
+"$LIB/pty" "$STRAKE" run --rm -it busybox sh >"$T/hangup" 2>&1 &
+pid=$!
+check "a shell on a terminal" until_true 60 grep -q '[#$] ' "$T/hangup"
+kill -9 "$pid"
+wait "$pid" 2>/dev/null || true
+gone() { [ -z "$(strake ps -q)" ]; }
+check "ends when the terminal vanishes" until_true 60 gone
+
+it "strake killed"
+nap=$((100000 + $$)) # seconds that nobody else sleeps: other scripts run as the same user
+exits 137 pty --on ready kill:KILL "$STRAKE" run --rm -it busybox sh -c "echo ready; exec sleep $nap"
+ended() { ! pgrep -u "$(id -u)" -f "sleep $nap" >/dev/null; }
+check "takes the container along" until_true 60 ended

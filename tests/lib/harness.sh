@@ -4,6 +4,7 @@
 #   T            a fresh directory of its own     HOME          a fresh home ($T/home)
 #   REGISTRY     HOST:PORT of docker-registry     REGISTRY_LOG  its access log
 #   FIXTURES     what tests/lib/fixtures made     IDENTITY      range | single: what the user has
+#   PROGRAMS     the programs built from tests/fuse
 #
 # An assertion prints one line and is counted; a failed one prints why and the script goes on.
 # shellcheck shell=bash
@@ -167,9 +168,6 @@ store_is_empty() {
 	eq "$1: no image is listed" "$(strake images -q 2>&1)" ""
 }
 
-# gets REGEX: how many GETs whose path matches REGEX the registry answered with a body, so far.
-gets() { grep -cE "\"GET [^ ]*$1[^ ]* HTTP/[0-9.]+\" 20[06] " "$REGISTRY_LOG" || true; }
-
 # digest_of FILE, and short names for what the registry fixture holds
 digest_of() { printf 'sha256:%s' "$(sha256sum <"$1" | cut -d' ' -f1)"; }
 # blob FILE-IN-STORE by digest
@@ -184,7 +182,7 @@ faultd_start() {
 	: >"$FAULT_LOG"
 	"$LIB/faultd" "$1" "$FAULT_LOG" "$T/ca/server.pem" >"$T/faultd.ports" 2>"$T/faultd.err" &
 	finally kill $!
-	until_true 10 test -s "$T/faultd.ports" || { cat "$T/faultd.err" >&2; return 1; }
+	until_true 60 test -s "$T/faultd.ports" || { cat "$T/faultd.err" >&2; return 1; }
 	read -r FAULT FAULT_TLS <"$T/faultd.ports"
 	export FAULT FAULT_TLS FAULT_LOG FAULT_CA
 }

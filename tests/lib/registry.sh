@@ -27,7 +27,7 @@ registry_start() {
 	REG_PID=$!
 	REG_ADDR=
 	local i
-	for ((i = 0; i < 200; i++)); do
+	for ((i = 0; i < 1200; i++)); do
 		REG_ADDR=$(sed -n 's/.*listening on \(127\.0\.0\.1:[0-9]*\).*/\1/p' "$logs/registry.log")
 		[ -z "$REG_ADDR" ] || return 0
 		kill -0 "$REG_PID" 2>/dev/null || break
