@@ -8,6 +8,7 @@ dist_man_MANS += \
 	doc/man/strake-inspect.1 \
 	doc/man/strake-login.1 \
 	doc/man/strake-logout.1 \
+	doc/man/strake-mount.1 \
 	doc/man/strake-ps.1 \
 	doc/man/strake-pull.1 \
 	doc/man/strake-push.1 \
@@ -16,6 +17,7 @@ dist_man_MANS += \
 	doc/man/strake-rmi.1 \
 	doc/man/strake-run.1 \
 	doc/man/strake-tag.1 \
+	doc/man/strake-umount.1 \
 	doc/man/strake-unpack.1 \
 	doc/man/strake-unshare.1 \
 	doc/man/strake-version.1 \

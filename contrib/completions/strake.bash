@@ -1,7 +1,7 @@
 # bash completion for strake. Made from the option tables in src/cmd by `make regenerate`.
 # shellcheck shell=bash
 
-_strake_verbs='doctor gc help images import inspect login logout ps pull push reset rm rmi run tag unpack unshare version'
+_strake_verbs='doctor gc help images import inspect login logout mount ps pull push reset rm rmi run tag umount unpack unshare version'
 
 _strake_images() {
 	strake images 2>/dev/null |
@@ -22,6 +22,7 @@ _strake_options() {
 	inspect) echo '--format --help' ;;
 	login) echo '--authfile --cert-dir --password-stdin --tls-verify --username -u --help' ;;
 	logout) echo '--all -a --authfile --help' ;;
+	mount) echo '--format --rw --upper --help' ;;
 	ps) echo '--all -a --format --no-trunc --quiet -q --help' ;;
 	pull) echo '--authfile --cert-dir --creds --max-unpacked-size --platform --quiet -q --tls-verify --help' ;;
 	push) echo '--authfile --cert-dir --creds --quiet -q --tls-verify --help' ;;
@@ -51,6 +52,8 @@ _strake_value() {
 	login,--cert-dir) echo 'directory' ;;
 	login,-u | login,--username) echo 'none' ;;
 	logout,--authfile) echo 'file' ;;
+	mount,--format) echo 'words json table' ;;
+	mount,--upper) echo 'directory' ;;
 	ps,--format) echo 'words json table' ;;
 	pull,--authfile) echo 'file' ;;
 	pull,--cert-dir) echo 'directory' ;;
@@ -67,7 +70,7 @@ _strake_value() {
 	run,-h | run,--hostname) echo 'none' ;;
 	run,--mount) echo 'none' ;;
 	run,--name) echo 'none' ;;
-	run,--overlay) echo 'words auto kernel copy' ;;
+	run,--overlay) echo 'words auto kernel fuse copy' ;;
 	run,--platform) echo 'none' ;;
 	run,--pull) echo 'words always missing never' ;;
 	run,--security-opt) echo 'none' ;;
@@ -91,12 +94,14 @@ _strake_arguments() {
 	inspect) echo 'object' ;;
 	login) echo 'none' ;;
 	logout) echo 'none' ;;
+	mount) echo 'image' ;;
 	pull) echo 'image' ;;
 	push) echo 'image' ;;
 	rm) echo 'container' ;;
 	rmi) echo 'image' ;;
 	run) echo 'image' ;;
 	tag) echo 'image' ;;
+	umount) echo 'directory' ;;
 	unpack) echo 'image' ;;
 	unshare) echo 'command' ;;
 	esac

@@ -69,8 +69,8 @@ void command_print_verbs(const struct verb *verbs, FILE *out);
 
 /* Every verb of both programs. */
 extern const struct command command_doctor, command_gc, command_help, command_images,
-	command_import, command_inspect, command_login, command_logout, command_ps, command_pull,
-	command_push, command_reset, command_rm, command_rmi, command_run, command_tag,
-	command_unpack, command_unshare, command_version;
+	command_import, command_inspect, command_login, command_logout, command_mount, command_ps,
+	command_pull, command_push, command_reset, command_rm, command_rmi, command_run,
+	command_tag, command_umount, command_unpack, command_unshare, command_version;
 
 #endif

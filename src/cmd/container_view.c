@@ -61,6 +61,7 @@ json_t *container_ps_json(const struct container_state *c)
 	json_add_text(object, "Image", c->image_name);
 	json_add_text(object, "ImageID", c->image_id);
 	json_object_set_new(object, "Names", names);
+	json_add_text(object, "Overlay", c->overlay);
 	json_object_set_new(object, "Pid", json_integer(c->pid));
 	json_object_set_new(object, "StartedAt", json_integer(c->started));
 	json_add_text(object, "State", container_status_word(c));
@@ -95,6 +96,7 @@ json_t *container_inspect_json(const struct container_state *c)
 	json_add_text(object, "ImageName", c->image_name);
 	json_add_text(object, "ImageDigest", c->manifest.text);
 	json_add_text(object, "Name", c->name);
+	json_add_text(object, "Overlay", c->overlay);
 	json_add_text(config, "Image", c->image_name);
 	json_object_set_new(config, "Cmd", json_from_strv(c->argv));
 	json_object_set_new(object, "Config", config);

@@ -32,15 +32,28 @@ struct check {
 
 static void check_helpers(struct probe_result *ret)
 {
-	_cleanup_free_ char *path = path_join(proc_libexec(), "strake-image");
+	static const struct {
+		const char *name, *without;
+	} programs[] = {
+		{"strake-image", "nothing can be pulled"},
+		{"strake-entry", "nothing can be run"},
+		{"strake-overlayfs", "no FUSE overlay, no 'strake mount'"},
+	};
+	size_t i = 0;
 
 	*ret = (struct probe_result){.status = PROBE_OK};
-	snprintf(ret->detail, sizeof(ret->detail), "%s", path);
-	if (access(path, X_OK) == 0)
+	snprintf(ret->detail, sizeof(ret->detail), "%s", proc_libexec());
+	for (; i < ARRAY_SIZE(programs); i++) {
+		_cleanup_free_ char *path = path_join(proc_libexec(), programs[i].name);
+
+		if (access(path, X_OK) < 0)
+			break;
+	}
+	if (i == ARRAY_SIZE(programs))
 		return;
 	ret->status = PROBE_FAIL;
-	snprintf(ret->detail, sizeof(ret->detail), "'%s' is not there: nothing can be pulled",
-		 path);
+	snprintf(ret->detail, sizeof(ret->detail), "'%s/%s' is not there: %s", proc_libexec(),
+		 programs[i].name, programs[i].without);
 	snprintf(ret->remedy, sizeof(ret->remedy),
 		 "install strake whole (make install), or name the directory in STRAKE_LIBEXEC");
 }
@@ -76,6 +89,7 @@ static const struct check checks[] = {
 	{"user xattrs", false, NULL, probe_user_xattr},
 	{"whiteout devices", false, NULL, probe_whiteout},
 	{"kernel overlay", false, NULL, probe_kernel_overlay},
+	{"fusermount3", false, NULL, probe_fusermount},
 };
 
 static const char *status_word(enum probe_status status)

@@ -120,6 +120,8 @@ int image_obtain(const struct context *c, struct store *s, const struct image_wi
 
 	if (r == -ENOENT && wish->no_helpers)
 		return err_hint(err, "a dry run does not pull");
+	if (r == -ENOENT && wish->local)
+		return err_hint(err, "'strake pull %s' gets it", wish->name);
 	if (r == -ENOENT && never)
 		return err_hint(err, "--pull=never forbids to pull it");
 	if (r == -ENOENT) {

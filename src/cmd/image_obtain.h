@@ -14,6 +14,7 @@ struct image_wish {
 	const char *authfile;	   /* for a pull; or NULL */
 	bool tls_no_verify;
 	bool quiet;
+	bool local;	 /* what is not here is an error; what is not unpacked is made */
 	bool no_helpers; /* neither pull nor unpack: what is missing is an error */
 };
 

@@ -68,6 +68,15 @@ static int check_nothing_runs(struct store *s, struct err *err)
 				    "container '%s' runs; remove it with 'strake rm -f %s'",
 				    list.items[i].name, list.items[i].name);
 	container_list_release(&list);
+	if (r == 0)
+		r = container_list_mounts(s, &list, err);
+	for (size_t i = 0; r == 0 && i < list.n; i++)
+		if (list.items[i].status != CONTAINER_EXITED)
+			r = err_set(err, EBUSY,
+				    "an image is mounted on '%s'; take it away with 'strake umount "
+				    "%s'",
+				    list.items[i].mountpoint, list.items[i].mountpoint);
+	container_list_release(&list);
 	return r;
 }
 

@@ -25,7 +25,7 @@ static const struct option_spec options[] = {
 struct removal {
 	struct store *store;
 	bool force;
-	struct container_list containers;
+	struct container_list containers, mounts;
 	struct removed {
 		struct digest manifest, id;
 	} * removed; /* images that lost their last name */
@@ -57,6 +57,22 @@ static size_t count_names(const struct tags *tags, const struct digest *manifest
 	return n;
 }
 
+static int check_unmounted(const struct removal *rm, const struct digest *manifest,
+			   const char *text, struct err *err)
+{
+	for (size_t i = 0; i < rm->mounts.n && !rm->force; i++) {
+		const struct container_state *c = &rm->mounts.items[i];
+
+		if (digest_eq(&c->manifest, manifest) && c->status != CONTAINER_EXITED)
+			return err_set(
+				err, EBUSY,
+				"image '%s' is mounted on '%s'; take that away with 'strake umount "
+				"%s', or use -f",
+				text, c->mountpoint, c->mountpoint);
+	}
+	return 0;
+}
+
 static int check_unused(const struct removal *rm, const struct digest *manifest, const char *text,
 			struct err *err)
 {
@@ -70,7 +86,7 @@ static int check_unused(const struct removal *rm, const struct digest *manifest,
 				"%s', or use -f",
 				text, c->name, c->name);
 	}
-	return 0;
+	return check_unmounted(rm, manifest, text, err);
 }
 
 static void remember(struct removal *rm, const struct digest *manifest, const struct digest *id)
@@ -166,6 +182,8 @@ static int run(const struct context *c, void *flags_, char **args, struct err *e
 	r = command_open_store(c, &store, err);
 	if (r == 0)
 		r = container_list(&store, &rm.containers, err);
+	if (r == 0)
+		r = container_list_mounts(&store, &rm.mounts, err);
 	if (r < 0)
 		return r;
 	for (; *args; args++) {
@@ -177,6 +195,7 @@ static int run(const struct context *c, void *flags_, char **args, struct err *e
 	}
 	r = sweep(&rm, err);
 	container_list_release(&rm.containers);
+	container_list_release(&rm.mounts);
 	free(rm.removed);
 	return r < 0 ? r : status;
 }

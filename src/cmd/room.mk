@@ -17,9 +17,9 @@ libcmd_a_SOURCES = \
 	src/cmd/generate_bash.c src/cmd/generate_fish.c src/cmd/generate_man.c src/cmd/generate_zsh.c \
 	src/cmd/generate.h \
 	src/cmd/doctor.c src/cmd/gc.c src/cmd/help.c src/cmd/images.c src/cmd/import.c \
-	src/cmd/inspect.c src/cmd/login.c src/cmd/logout.c src/cmd/ps.c src/cmd/pull.c \
+	src/cmd/inspect.c src/cmd/login.c src/cmd/logout.c src/cmd/mount.c src/cmd/ps.c src/cmd/pull.c \
 	src/cmd/push.c src/cmd/reset.c src/cmd/rm.c src/cmd/rmi.c src/cmd/run.c src/cmd/tag.c \
-	src/cmd/unpack.c src/cmd/unshare.c src/cmd/version.c
+	src/cmd/umount.c src/cmd/unpack.c src/cmd/unshare.c src/cmd/version.c
 
 # in the order a linker wants: each before those it uses
 strake_libs = libcmd.a libcontainer.a libimage.a libns.a libstore.a liblayer.a libformat.a liboci.a \

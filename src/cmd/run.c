@@ -105,7 +105,7 @@ static const struct option_spec options[] = {
 	{"mount", 0, OPTION_CALL, 0, .value = "SPEC", .set = set_mount,
 	 .help = "Mount: type=bind,source=DIR,target=DIR[,readonly] or type=tmpfs,target=DIR"},
 	{"name", 0, OPTION_STRING, IN(name), .value = "NAME", .help = "Name the container"},
-	{"overlay", 0, OPTION_CALL, 0, .value = "MODE", .words = "auto|kernel|copy",
+	{"overlay", 0, OPTION_CALL, 0, .value = "MODE", .words = "auto|kernel|fuse|copy",
 	 .set = set_overlay, .help = "How the root filesystem is made"},
 	{"platform", 0, OPTION_CALL, 0, .value = "OS/ARCH", .set = set_platform,
 	 .help = "Run the image for this platform"},

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/root_open.h"
+#include "container/pass.h"
 #include "container/tty.h"
 #include "ns/mount.h"
 
@@ -127,7 +128,7 @@ int op_console(struct child *c, const struct op *op, struct err *err)
 	ret = mount_bind(slave, to, op->target, 0, false, MS_PRIVATE, err);
 	if (ret < 0)
 		return ret;
-	ret = tty_send(c->socket, master, err);
+	ret = pass_send(c->socket, PASS_TERMINAL, &master, 1, err);
 	if (ret < 0)
 		return ret;
 	if (ioctl(slave, TIOCSCTTY, 0) < 0)

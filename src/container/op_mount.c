@@ -24,7 +24,7 @@
 int op_rootfs(struct child *c, const struct op *op, struct err *err)
 {
 	(void)op;
-	c->root_fd = rootfs_stack(&c->plan->rootfs, &c->private_fd, err);
+	c->root_fd = rootfs_stack(&c->plan->rootfs, c->socket, &c->private_fd, err);
 	return c->root_fd < 0 ? c->root_fd : 0;
 }
 

@@ -11,11 +11,13 @@ int overlay_mode_parse(const char *text, enum overlay_mode *ret, struct err *err
 		*ret = OVERLAY_AUTO;
 	else if (str_eq(text, "kernel"))
 		*ret = OVERLAY_KERNEL;
+	else if (str_eq(text, "fuse"))
+		*ret = OVERLAY_FUSE;
 	else if (str_eq(text, "copy"))
 		*ret = OVERLAY_COPY;
 	else
-		return err_set(err, EINVAL, "unknown overlay mode '%s': it is auto, kernel or copy",
-			       text);
+		return err_set(err, EINVAL,
+			       "unknown overlay mode '%s': it is auto, kernel, fuse or copy", text);
 	return 0;
 }
 

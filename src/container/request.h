@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "ns/identity.h"
 
-enum overlay_mode { OVERLAY_AUTO, OVERLAY_KERNEL, OVERLAY_COPY };
+enum overlay_mode { OVERLAY_AUTO, OVERLAY_KERNEL, OVERLAY_FUSE, OVERLAY_COPY };
 
 enum mount_kind { MOUNT_BIND, MOUNT_TMPFS };
 

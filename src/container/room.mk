@@ -5,7 +5,10 @@ libcontainer_a_SOURCES = \
 	src/container/request.h \
 	src/container/plan.c src/container/plan_mounts.c src/container/plan_print.c src/container/plan.h \
 	src/container/rootfs.c src/container/rootfs.h \
+	src/container/overlay_server.c src/container/overlay_server.h \
 	src/container/child.c src/container/child.h \
+	src/container/pass.c src/container/pass.h \
+	src/container/start.c src/container/start.h \
 	src/container/op_mount.c src/container/op_dev.c src/container/op_process.c \
 	src/container/user.c src/container/user.h \
 	src/container/tty.c src/container/tty.h \
@@ -15,4 +18,5 @@ libcontainer_a_SOURCES = \
 	src/container/wait.c src/container/wait.h \
 	src/container/state.c src/container/state_name.c src/container/state_list.c src/container/state_remove.c \
 	src/container/state_impl.h src/container/state.h \
+	src/container/image_mount.c src/container/image_mount.h \
 	src/container/run.c src/container/run.h

@@ -1,79 +1,33 @@
 /* Theory of operation
  *
  * The parent keeps everything that belongs to the host: it chooses the identity, makes the
- * container's directory, and plans. The child is cloned straight into all new namespaces, waits
- * until the parent has written its id maps, and carries the plan out; what goes wrong comes back as
- * one struct err through a pipe that closes when the command is executed. Between the two there is
- * one socket: "go" to the child, the terminal's master to the parent.
+ * container's directory, plans, starts (start.c), waits (wait.c), and keeps the books (state.c).
  *
  * A container that could not be started leaves nothing behind. One that ended stays, with its upper
  * and its exit status, until `rm`, or goes at once with --rm.
+ *
+ * A root file system that strake-overlayfs serves has one more process, which belongs to the
+ * container as its first process does: a container whose server died is killed, since nothing in it
+ * can read or write any more, and a container that ended is not ended before its server has written
+ * out what it holds.
  */
 #include "container/run.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/proc.h"
 #include "base/str.h"
-#include "container/child.h"
-#include "container/entry.h"
 #include "container/mountpoints.h"
 #include "container/plan.h"
+#include "container/start.h"
 #include "container/state.h"
-#include "container/tty.h"
 #include "container/wait.h"
-#include "ns/enter.h"
 
-#define RUN_NAMESPACES                                                                             \
-	(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
-
-/* Descriptors between parent and child. */
-struct channel {
-	int parent_socket, child_socket;
-	int error_read, error_write;
-	int entry;
-};
-
-static void channel_close(struct channel *ch)
-{
-	fd_closep(&ch->parent_socket);
-	fd_closep(&ch->child_socket);
-	fd_closep(&ch->error_read);
-	fd_closep(&ch->error_write);
-	fd_closep(&ch->entry);
-}
-
-static int channel_open(struct channel *ch, struct err *err)
-{
-	int sockets[2], pipes[2];
-
-	*ch = (struct channel){-1, -1, -1, -1, -1};
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) < 0)
-		return err_sys(err, errno, "socketpair");
-	ch->parent_socket = sockets[0];
-	ch->child_socket = sockets[1];
-	if (pipe2(pipes, O_CLOEXEC) < 0)
-		return err_sys(err, errno, "pipe");
-	ch->error_read = pipes[0];
-	ch->error_write = pipes[1];
-	ch->entry = entry_open(err);
-	if (ch->entry == -ENOTSUP) { /* the child has another way */
-		ch->entry = -1;
-		*err = (struct err)ERR_INIT;
-		return 0;
-	}
-	return ch->entry < 0 ? ch->entry : 0;
-}
+#define FAILED 125 /* what strake exits with then */
 
 static void fill_state(struct container_state *c, const struct image *image,
 		       const struct run_request *request, const struct identity *id)
@@ -113,80 +67,40 @@ static int make_plan(struct store *s, const struct image *image, char *const *la
 	return plan_make(&in, plan, err);
 }
 
-/* The terminal when there is one, then the child's error or its silence. */
-static int follow_start(const struct plan *plan, struct channel *ch, int *ret_master,
-			struct err *err)
+/* What is left of the running container is its exit code, unless its server died before it. */
+static int finish(const struct plan *plan, struct started *started, const char *name, int code,
+		  struct err *err)
 {
-	int ret;
+	_cleanup_free_ char *of = xasprintf("container '%s'", name);
 
-	if (plan->tty) {
-		struct err no_terminal = ERR_INIT;
-
-		*ret_master = tty_receive(ch->parent_socket, &no_terminal);
-		if (*ret_master < 0) {
-			ret = err_receive(ch->error_read, err);
-			return ret == 1 ? -err->code
-					: err_set(err, no_terminal.code, "%s", no_terminal.msg);
-		}
-	}
-	ret = err_receive(ch->error_read, err);
-	if (ret < 0)
-		return err_set(err, EIO, "the container's first process ended without a word");
-	return ret == 1 ? -err->code : 0;
+	overlay_server_end(&started->server, plan->rootfs.throw_away);
+	if (overlay_server_verdict(&started->server, of, err) < 0)
+		return -err->code;
+	return code;
 }
 
-static int start(const struct plan *plan, struct channel *ch, pid_t *ret_pid, int *ret_master,
-		 struct err *err)
+/* Clone to exit. Returns the exit code. *ret_ran: the command was executed. */
+static int launch(const struct plan *plan, int dir, const char *name, bool *ret_ran,
+		  struct err *err)
 {
-	pid_t pid = ns_clone(RUN_NAMESPACES, err);
-	int ret;
-
-	if (pid < 0)
-		return (int)pid;
-	if (pid == 0) {
-		close(ch->parent_socket);
-		child_main(plan, ch->child_socket, ch->error_write, ch->entry);
-	}
-	fd_closep(&ch->child_socket);
-	fd_closep(&ch->error_write);
-	fd_closep(&ch->entry);
-
-	ret = identity_apply(&plan->identity, pid, err);
-	if (ret == 0 && send(ch->parent_socket, "g", 1, MSG_NOSIGNAL) != 1)
-		ret = err_sys(err, errno, "the container's first process is gone");
-	if (ret == 0)
-		ret = follow_start(plan, ch, ret_master, err);
-	if (ret < 0) {
-		kill(pid, SIGKILL);
-		proc_wait(pid);
-		return ret;
-	}
-	*ret_pid = pid;
-	return 0;
-}
-
-/* Clone to exit. Returns the exit code. */
-static int launch(const struct plan *plan, int dir, struct err *err)
-{
-	struct channel ch;
+	struct started started;
 	sigset_t old;
-	pid_t pid = -1;
-	int master = -1, ret;
+	int ret;
 
-	ret = channel_open(&ch, err);
+	wait_block_signals(&old);
+	ret = container_start(plan, name, &started, err);
+	*ret_ran = ret == 0;
 	if (ret == 0) {
-		wait_block_signals(&old);
-		ret = start(plan, &ch, &pid, &master, err);
-		if (ret == 0) {
-			struct err ignored = ERR_INIT;
+		const enum overlay_mode mode = rootfs_stacked(&plan->rootfs, dir, &started.server);
+		struct err ignored = ERR_INIT;
 
-			if (container_state_started(dir, pid, &ignored) < 0)
-				log_warning("%s", ignored.msg);
-			ret = wait_container(pid, master, plan->interactive, err);
-		}
-		wait_restore_signals(&old);
+		if (container_state_started(dir, started.pid, overlay_mode_name(mode), &ignored) <
+		    0)
+			log_warning("%s", ignored.msg);
+		ret = wait_container(&started, plan->interactive, err);
+		ret = finish(plan, &started, name, ret, err);
 	}
-	channel_close(&ch);
+	wait_restore_signals(&old);
 	return ret;
 }
 
@@ -220,6 +134,23 @@ static int prepare(struct store *s, const struct image *image, char *const *laye
 	return ret;
 }
 
+/* Records the end, or removes what is not to stay. */
+static void put_away(struct store *s, const struct container_state *c, int dir, int *lock,
+		     bool keep, int code)
+{
+	struct err err = ERR_INIT;
+	int ret = 0;
+
+	if (keep) {
+		ret = container_state_ended(dir, code, &err);
+	} else if (c->id[0] && dir >= 0) {
+		fd_closep(lock);
+		ret = container_remove(s, c, &err);
+	}
+	if (ret < 0)
+		log_warning("%s", err.msg);
+}
+
 int container_run(struct store *s, const struct image *image, char *const *layers,
 		  const struct run_request *request, int lease, struct err *err)
 {
@@ -227,7 +158,7 @@ int container_run(struct store *s, const struct image *image, char *const *layer
 	struct plan plan = {0};
 	struct identity id;
 	_cleanup_fd_ int lock = -1, dir = -1, held = lease;
-	struct err later = ERR_INIT;
+	bool ran = false;
 	int ret;
 
 	ret = identity_choose(request->userns, &id, err);
@@ -243,16 +174,9 @@ int container_run(struct store *s, const struct image *image, char *const *layer
 		ret = container_state_save(&c, dir, &lock, err);
 	fd_closep(&held);
 	if (ret == 0)
-		ret = launch(&plan, dir, err);
+		ret = launch(&plan, dir, c.name, &ran, err);
 
-	if (ret >= 0 && !request->remove) {
-		if (container_state_ended(dir, ret, &later) < 0)
-			log_warning("%s", later.msg);
-	} else if (c.id[0] && dir >= 0) {
-		fd_closep(&lock);
-		if (container_remove(s, &c, &later) < 0)
-			log_warning("%s", later.msg);
-	}
+	put_away(s, &c, dir, &lock, ran && !request->remove, ret < 0 ? FAILED : ret);
 	plan_release(&plan);
 	container_state_release(&c);
 	return ret;

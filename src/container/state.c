@@ -43,6 +43,9 @@ void container_state_release(struct container_state *c)
 	free(c->name);
 	free(c->image_name);
 	free(c->image_id);
+	free(c->mountpoint);
+	free(c->upper);
+	free(c->overlay);
 	free(c->layers);
 	strv_free(c->argv);
 	*c = (struct container_state){0};
@@ -172,6 +175,10 @@ static json_t *config_json(const struct container_state *c)
 	json_object_set_new(config, "created", json_integer(c->created));
 	json_object_set_new(config, "range", json_boolean(c->range));
 	json_object_set_new(config, "remove", json_boolean(c->remove));
+	if (c->mountpoint)
+		json_object_set_new(config, "mountpoint", json_string_lossy(c->mountpoint));
+	if (c->upper)
+		json_object_set_new(config, "upper", json_string_lossy(c->upper));
 	return config;
 }
 
@@ -223,7 +230,7 @@ static int write_process(int dir, const json_t *state, struct err *err)
 	return 0;
 }
 
-int container_state_started(int dir, int pid, struct err *err)
+int container_state_started(int dir, int pid, const char *overlay, struct err *err)
 {
 	_cleanup_json_ json_t *state = json_object();
 	unsigned long long start = 0;
@@ -236,6 +243,7 @@ int container_state_started(int dir, int pid, struct err *err)
 	json_object_set_new(state, "startTime", json_integer((json_int_t)start));
 	json_object_set_new(state, "bootId", json_string(boot));
 	json_object_set_new(state, "started", json_integer(time(NULL)));
+	json_object_set_new(state, "overlay", json_string(overlay));
 	return write_process(dir, state, err);
 }
 

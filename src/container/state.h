@@ -33,9 +33,13 @@ struct container_state {
 	int64_t created; /* seconds since the epoch */
 	bool range;	 /* identity: files below may have subordinate owners */
 	bool remove;	 /* --rm */
+	/* not a container but an image mounted there (image_mount.h), with what is written going to
+	 * upper; NULL: a container, and: read-only */
+	char *mountpoint, *upper;
 	/* from state.json and the lock */
 	enum container_status status;
-	int pid;       /* of its init, when running; 0: not known */
+	int pid;       /* of its init (of an image mount: its server), when running; 0: not known */
+	char *overlay; /* how its root was stacked: "kernel", "fuse", "copy"; NULL: not known */
 	int exit_code; /* when exited; -1: not known (the machine or strake went down) */
 	int64_t started, finished; /* 0: not known */
 };
@@ -54,13 +58,15 @@ int container_state_create(struct store *s, struct container_state *c, int *ret_
 			   struct err *err);
 /* Writes config.json and takes the lock; *ret_lock holds it. */
 int container_state_save(const struct container_state *c, int dir, int *ret_lock, struct err *err);
-/* Writes state.json: started (pid != 0) or ended. */
-int container_state_started(int dir, int pid, struct err *err);
+/* Writes state.json: started, with what was found to work (an overlay_mode_name()), or ended. */
+int container_state_started(int dir, int pid, const char *overlay, struct err *err);
 int container_state_ended(int dir, int exit_code, struct err *err);
 
 /* All containers; one whose files cannot be read is skipped with a warning. */
 int container_list(struct store *s, struct container_list *ret, struct err *err);
-/* By full name or unambiguous prefix of the id. -ENOENT: "no such container 'X'". */
+/* The same for mounted images. */
+int container_list_mounts(struct store *s, struct container_list *ret, struct err *err);
+/* A container by full name or unambiguous prefix of the id. -ENOENT: "no such container 'X'". */
 int container_find(struct store *s, const char *name_or_id, struct container_state *ret,
 		   struct err *err);
 /* Removes directory and name; running: -EBUSY. */

@@ -63,7 +63,7 @@ static int load_layers(const json_t *config, struct container_state *c, struct e
 
 static int load_config(const json_t *config, struct container_state *c, struct err *err)
 {
-	const char *name, *image, *image_id, *manifest;
+	const char *name, *image, *image_id, *manifest, *mountpoint, *upper;
 
 	if (json_need_string(config, "name", &name, err) < 0 ||
 	    json_get_string(config, "image", &image, err) < 0 ||
@@ -73,6 +73,8 @@ static int load_config(const json_t *config, struct container_state *c, struct e
 	    json_get_int(config, "created", 0, INT64_MAX, &c->created, err) < 0 ||
 	    json_get_bool(config, "range", &c->range, err) < 0 ||
 	    json_get_bool(config, "remove", &c->remove, err) < 0 ||
+	    json_get_string(config, "mountpoint", &mountpoint, err) < 0 ||
+	    json_get_string(config, "upper", &upper, err) < 0 ||
 	    json_get_strv(config, "argv", LIMIT_JSON_STRINGS, &c->argv, err) < 0)
 		return -err->code;
 	if (!state_name_is_valid(name))
@@ -80,6 +82,8 @@ static int load_config(const json_t *config, struct container_state *c, struct e
 	c->name = xstrdup(name);
 	c->image_name = xstrdup(image ? image : "");
 	c->image_id = xstrdup(image_id ? image_id : "");
+	c->mountpoint = mountpoint ? xstrdup(mountpoint) : NULL;
+	c->upper = upper ? xstrdup(upper) : NULL;
 	return load_layers(config, c, err);
 }
 
@@ -97,6 +101,7 @@ static void load_pid(const json_t *state, struct container_state *c)
 static int load_process(int dir, struct container_state *c, struct err *err)
 {
 	_cleanup_json_ json_t *state = NULL;
+	const char *overlay = NULL;
 	int64_t exit_code = -1;
 	int locked, r;
 
@@ -113,8 +118,10 @@ static int load_process(int dir, struct container_state *c, struct err *err)
 		return r;
 	if (json_get_int(state, "exitCode", 0, 255, &exit_code, err) < 0 ||
 	    json_get_int(state, "started", 0, INT64_MAX, &c->started, err) < 0 ||
-	    json_get_int(state, "finished", 0, INT64_MAX, &c->finished, err) < 0)
+	    json_get_int(state, "finished", 0, INT64_MAX, &c->finished, err) < 0 ||
+	    json_get_string(state, "overlay", &overlay, err) < 0)
 		return -err->code;
+	c->overlay = overlay ? xstrdup(overlay) : NULL;
 	c->exit_code = (int)exit_code;
 	c->status = locked && exit_code < 0 ? CONTAINER_RUNNING : CONTAINER_EXITED;
 	if (c->status == CONTAINER_RUNNING)
@@ -177,7 +184,7 @@ static DIR *open_containers(struct store *s, struct err *err)
 	return dir;
 }
 
-int container_list(struct store *s, struct container_list *ret, struct err *err)
+static int list(struct store *s, bool mounts, struct container_list *ret, struct err *err)
 {
 	_cleanup_dir_ DIR *dir = open_containers(s, err);
 	struct dirent *entry;
@@ -201,12 +208,26 @@ int container_list(struct store *s, struct container_list *ret, struct err *err)
 			log_warning("%s; it is passed over", why.msg);
 			continue;
 		}
+		if ((c.mountpoint != NULL) != mounts) {
+			container_state_release(&c);
+			continue;
+		}
 		ret->items = vec_grow(ret->items, &cap, ret->n + 1, sizeof(*ret->items));
 		ret->items[ret->n++] = c;
 	}
 	if (ret->n > 0)
 		qsort(ret->items, ret->n, sizeof(*ret->items), newest_first);
 	return 0;
+}
+
+int container_list(struct store *s, struct container_list *ret, struct err *err)
+{
+	return list(s, false, ret, err);
+}
+
+int container_list_mounts(struct store *s, struct container_list *ret, struct err *err)
+{
+	return list(s, true, ret, err);
 }
 
 /* Returns how many ids begin with prefix (at most 2), the first in id, or -errno. */
@@ -275,6 +296,10 @@ int container_find(struct store *s, const char *name_or_id, struct container_sta
 		r = state_load(s->containers, id, ret, &why);
 	else
 		r = -ENOENT;
+	if (r == 0 && ret->mountpoint) {
+		container_state_release(ret);
+		r = -ENOENT;
+	}
 	if (r == -ENOENT)
 		return err_set(err, ENOENT, "no such container '%s'", name_or_id);
 	if (r < 0 && err)

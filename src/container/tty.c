@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -41,56 +40,6 @@ int tty_open(int dev_fd, int *ret_master, int *ret_slave, struct err *err)
 	copy_size(master);
 	*ret_master = steal_fd(&master);
 	return 0;
-}
-
-union control {
-	struct cmsghdr header;
-	char space[CMSG_SPACE(sizeof(int))];
-};
-
-int tty_send(int socket, int master, struct err *err)
-{
-	char byte = 't';
-	struct iovec iov = {&byte, 1};
-	union control control = {0};
-	struct msghdr msg = {.msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = &control,
-			     .msg_controllen = sizeof(control)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &master, sizeof(int));
-	if (sendmsg(socket, &msg, MSG_NOSIGNAL) != 1)
-		return err_sys(err, errno, "cannot pass the terminal on");
-	return 0;
-}
-
-int tty_receive(int socket, struct err *err)
-{
-	char byte;
-	struct iovec iov = {&byte, 1};
-	union control control;
-	struct msghdr msg = {.msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = &control,
-			     .msg_controllen = sizeof(control)};
-	struct cmsghdr *c;
-	ssize_t n;
-	int fd;
-
-	do {
-		n = recvmsg(socket, &msg, MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return err_sys(err, errno, "cannot take the terminal");
-	c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
-	if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
-		return err_set(err, EPIPE, "the container ended before it had a terminal");
-	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
 }
 
 void tty_relay_resize(struct tty_relay *r)

@@ -10,10 +10,6 @@
 
 /* A new pair of the devpts mounted at dev_fd/pts, as large as the caller's terminal. */
 int tty_open(int dev_fd, int *ret_master, int *ret_slave, struct err *err);
-/* Passes the master over a socket (SCM_RIGHTS), and takes it. tty_receive: -EPIPE when the other
- * side closed. */
-int tty_send(int socket, int master, struct err *err);
-int tty_receive(int socket, struct err *err);
 
 /* The caller's side while the container runs. */
 struct tty_relay {

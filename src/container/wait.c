@@ -53,41 +53,43 @@ static int exit_code(int status)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* 1: ended, *ret holds the code; 0: still running. */
-static int reap(pid_t pid, int *ret)
+/* 1: ended, *ret holds the code; 0: still running. Without its server nothing in the container can
+ * read or write any more: it would hang, or fail here and there. */
+static int reap(struct started *c, int *ret)
 {
 	int status;
-	pid_t got = waitpid(pid, &status, WNOHANG);
 
-	if (got != pid)
+	if (overlay_server_died(&c->server))
+		kill(c->pid, SIGKILL);
+	if (waitpid(c->pid, &status, WNOHANG) != c->pid)
 		return 0;
 	*ret = exit_code(status);
 	return 1;
 }
 
-static int wait_plain(pid_t pid)
+static int wait_plain(struct started *c)
 {
 	sigset_t set;
 	int code;
 
 	handled_set(&set);
-	while (!reap(pid, &code)) {
+	while (!reap(c, &code)) {
 		int sig = sigwaitinfo(&set, NULL);
 
 		if (sig > 0)
-			handle_signal(pid, sig, NULL);
+			handle_signal(c->pid, sig, NULL);
 	}
 	return code;
 }
 
 /* The terminal may outlive the container for a moment (what it wrote last) and the container its
  * terminal (it closed it): the container's end decides, tty_relay_stop() shows the rest. */
-static int wait_relay(pid_t pid, struct tty_relay *relay, int signals)
+static int wait_relay(struct started *c, struct tty_relay *relay, int signals)
 {
 	bool output = true;
 	int code = 125;
 
-	while (!reap(pid, &code)) {
+	while (!reap(c, &code)) {
 		bool full = relay->in_len > 0;
 		struct pollfd p[3] = {
 			{.fd = signals, .events = POLLIN},
@@ -100,7 +102,7 @@ static int wait_relay(pid_t pid, struct tty_relay *relay, int signals)
 		if (poll(p, 3, -1) < 0 && errno != EINTR)
 			break;
 		if (p[0].revents && read(signals, &info, sizeof(info)) == sizeof(info))
-			handle_signal(pid, (int)info.ssi_signo, relay);
+			handle_signal(c->pid, (int)info.ssi_signo, relay);
 		if (p[1].revents & (POLLIN | POLLHUP | POLLERR))
 			output = tty_relay_output(relay);
 		if (p[2].revents || p[1].revents & POLLOUT)
@@ -109,27 +111,31 @@ static int wait_relay(pid_t pid, struct tty_relay *relay, int signals)
 	return code;
 }
 
-int wait_container(pid_t pid, int master, bool interactive, struct err *err)
+int wait_container(struct started *c, bool interactive, struct err *err)
 {
 	struct tty_relay relay;
 	_cleanup_fd_ int signals = -1;
 	sigset_t set;
 	int ret;
 
-	if (master < 0)
-		return wait_plain(pid);
+	if (c->master < 0)
+		return wait_plain(c);
 
 	handled_set(&set);
 	signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (signals < 0)
-		return err_sys(err, errno, "signalfd");
-	ret = tty_relay_start(&relay, master, interactive, err);
-	if (ret == 0) {
-		ret = wait_relay(pid, &relay, signals);
-	} else {
-		kill(pid, SIGKILL);
-		proc_wait(pid);
+	ret = signals < 0 ? err_sys(err, errno, "signalfd")
+			  : tty_relay_start(&relay, c->master, interactive, err);
+	if (ret < 0) {
+		kill(c->pid, SIGKILL);
+		proc_wait(c->pid);
 	}
+	if (signals < 0) {
+		fd_closep(&c->master);
+		return ret;
+	}
+	c->master = -1;
+	if (ret == 0)
+		ret = wait_relay(c, &relay, signals);
 	tty_relay_stop(&relay);
 	return ret;
 }

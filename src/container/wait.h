@@ -8,14 +8,16 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "container/start.h"
 
 /* Blocks the signals that are forwarded, and SIGCHLD, so that none is lost between clone and wait.
  * *old: the mask before, for wait_restore(). */
 void wait_block_signals(sigset_t *old);
 void wait_restore_signals(const sigset_t *old);
 
-/* Waits for pid, forwarding every signal that can be forwarded. master >= 0: relays the terminal
- * (and closes master). Returns the exit code, 128 + n for a signal, or -errno. */
-int wait_container(pid_t pid, int master, bool interactive, struct err *err);
+/* Waits for the container, forwarding every signal that can be forwarded, and relays its terminal
+ * (and closes it). A container whose overlay server dies is killed. Returns the exit code, 128 + n
+ * for a signal, or -errno. */
+int wait_container(struct started *c, bool interactive, struct err *err);
 
 #endif

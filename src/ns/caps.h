@@ -17,6 +17,9 @@ int caps_drop_bounding(uint64_t keep, struct err *err);
 /* Sets effective and permitted to `keep`, inheritable to nothing. After the user changed; a process
  * that became an ordinary user calls it with 0. */
 int caps_set(uint64_t keep, struct err *err);
+/* Keeps just these over the exec of an ordinary program, whoever this process is: none else can be
+ * had any more. The process must have them, and CAP_SETPCAP. */
+int caps_keep_over_exec(uint64_t keep, struct err *err);
 /* Whether capability number `cap` (CAP_x) is effective in this process now. */
 bool caps_have(unsigned int cap);
 

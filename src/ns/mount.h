@@ -33,6 +33,12 @@ int mount_make_readonly(int fd, const char *target, struct err *err);
 int mount_overlay(int target_fd, const char *target, const int *lower, unsigned int n_lower,
 		  int upper, int work, const char *data, struct err *err);
 
+/* Opens /dev/fuse and mounts it; both in this user namespace, whose mapped ids then own the mount.
+ * Everybody in it may enter, and the kernel checks permissions. Returns the descriptor: until a
+ * server answers on it, whoever touches the mount waits; with its last copy closed the mount is
+ * dead. */
+int mount_fuse(int target_fd, const char *target, struct err *err);
+
 /* pivot_root onto newroot (a mount point, absolute or "."), detaches the old root. The working
  * directory is the new root afterwards. */
 int mount_pivot(int newroot_fd, struct err *err);

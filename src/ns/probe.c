@@ -1,4 +1,4 @@
-#include "ns/probe.h"
+#include "ns/probe_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +20,7 @@
 #include "ns/enter.h"
 #include "ns/mount.h"
 
-__attribute__((format(printf, 2, 3))) static void works(struct probe_result *ret, const char *fmt,
-							...)
+void probe_works(struct probe_result *ret, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -31,9 +30,8 @@ __attribute__((format(printf, 2, 3))) static void works(struct probe_result *ret
 	va_end(ap);
 }
 
-/* A message is "what; remedy" (err_hint). Without one `otherwise` is the remedy. */
-static void fails(struct probe_result *ret, enum probe_status status, const struct err *err,
-		  const char *otherwise)
+void probe_fails(struct probe_result *ret, enum probe_status status, const struct err *err,
+		 const char *otherwise)
 {
 	const char *hint = strstr(err->msg, "; ");
 	const size_t len = hint ? (size_t)(hint - err->msg) : strlen(err->msg);
@@ -45,17 +43,16 @@ static void fails(struct probe_result *ret, enum probe_status status, const stru
 		 hint ? hint + 2 : otherwise);
 }
 
-/* A name of our own in dirfd that nobody else takes. */
-static void scratch_name(char out[32])
+void probe_name(char out[PROBE_NAME_MAX])
 {
 	uint64_t random = 0;
 
 	if (getrandom(&random, sizeof(random), 0) < 0)
 		random = (uint64_t)getpid();
-	snprintf(out, 32, ".probe-%016" PRIx64, random);
+	snprintf(out, PROBE_NAME_MAX, ".probe-%016" PRIx64, random);
 }
 
-static int single(struct identity *id, struct err *err)
+int probe_single(struct identity *id, struct err *err)
 {
 	return identity_choose(USERNS_SINGLE, id, err);
 }
@@ -77,11 +74,11 @@ void probe_user_namespace(struct probe_result *ret)
 	struct err err = ERR_INIT;
 	struct identity id;
 
-	if (single(&id, &err) == 0 && ns_run(&id, CLONE_NEWNS, try_mount, NULL, &err) == 0)
-		works(ret, "user and mount namespaces work");
+	if (probe_single(&id, &err) == 0 && ns_run(&id, CLONE_NEWNS, try_mount, NULL, &err) == 0)
+		probe_works(ret, "user and mount namespaces work");
 	else
-		fails(ret, PROBE_FAIL, &err,
-		      "ask the administrator to allow unprivileged user namespaces");
+		probe_fails(ret, PROBE_FAIL, &err,
+			    "ask the administrator to allow unprivileged user namespaces");
 }
 
 static uint64_t count_ids(const struct idmap *map)
@@ -113,11 +110,11 @@ void probe_id_range(struct probe_result *ret)
 
 	if (identity_choose(USERNS_RANGE, &id, &err) == 0 &&
 	    ns_run(&id, 0, try_last_id, &id, &err) == 0)
-		works(ret, "%" PRIu64 " user ids and %" PRIu64 " group ids", count_ids(&id.uids),
-		      count_ids(&id.gids));
+		probe_works(ret, "%" PRIu64 " user ids and %" PRIu64 " group ids",
+			    count_ids(&id.uids), count_ids(&id.gids));
 	else
-		fails(ret, PROBE_WARN, &err,
-		      "ask the administrator for a range in /etc/subuid and /etc/subgid");
+		probe_fails(ret, PROBE_WARN, &err,
+			    "ask the administrator for a range in /etc/subuid and /etc/subgid");
 }
 
 static int open_below(const char *dir, const char *name, struct err *err)
@@ -190,39 +187,25 @@ void probe_kernel_overlay(int dirfd, const char *path, struct probe_result *ret)
 	_cleanup_free_ char *place = NULL;
 	struct err err = ERR_INIT, ignored = ERR_INIT;
 	struct identity id;
-	char name[32];
+	char name[PROBE_NAME_MAX];
 	int r;
 
-	scratch_name(name);
+	probe_name(name);
 	place = xasprintf("%s/%s", path, name);
 	r = make_overlay_dirs(dirfd, name, &err);
 	if (r == 0)
-		r = single(&id, &err);
+		r = probe_single(&id, &err);
 	if (r == 0)
 		r = ns_run(&id, CLONE_NEWNS, try_overlay, place, &err);
 	if (r == 0)
-		works(ret, "the kernel's overlay works on '%s'", path);
+		probe_works(ret, "the kernel's overlay works on '%s'", path);
 	else
-		fails(ret, PROBE_WARN, &err,
-		      "containers work with --overlay=copy; for faster starts put the store on a "
-		      "local file "
-		      "system (STRAKE_STORE=DIR)");
+		probe_fails(
+			ret, PROBE_WARN, &err,
+			"containers work with --overlay=copy; for faster starts put the store on a "
+			"local file "
+			"system (STRAKE_STORE=DIR)");
 	fd_remove_tree(dirfd, name, &ignored);
-}
-
-void probe_dev_fuse(struct probe_result *ret)
-{
-	_cleanup_fd_ int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	struct err err = ERR_INIT;
-	const int code = errno;
-
-	if (fd >= 0) {
-		works(ret, "/dev/fuse opens");
-		return;
-	}
-	err_sys(&err, code, "cannot open /dev/fuse");
-	fails(ret, PROBE_WARN, &err,
-	      code == ENOENT ? "as root: modprobe fuse" : "as root: chmod 666 /dev/fuse");
 }
 
 static int try_user_xattr(int dirfd, const char *name, struct err *err)
@@ -248,17 +231,18 @@ static int try_user_xattr(int dirfd, const char *name, struct err *err)
 void probe_user_xattr(int dirfd, const char *path, struct probe_result *ret)
 {
 	struct err err = ERR_INIT;
-	char name[32];
+	char name[PROBE_NAME_MAX];
 
-	scratch_name(name);
+	probe_name(name);
 	if (try_user_xattr(dirfd, name, &err) == 0) {
-		works(ret, "user xattrs work on '%s'", path);
+		probe_works(ret, "user xattrs work on '%s'", path);
 	} else {
 		err_prefix(&err, "'%s'", path);
-		fails(ret, PROBE_WARN, &err,
-		      "put the store on a file system with user xattrs: ext4, xfs, btrfs, or tmpfs "
-		      "since Linux "
-		      "6.6 (STRAKE_STORE=DIR)");
+		probe_fails(ret, PROBE_WARN, &err,
+			    "put the store on a file system with user xattrs: ext4, xfs, btrfs, or "
+			    "tmpfs "
+			    "since Linux "
+			    "6.6 (STRAKE_STORE=DIR)");
 	}
 	unlinkat(dirfd, name, 0);
 }
@@ -266,17 +250,18 @@ void probe_user_xattr(int dirfd, const char *path, struct probe_result *ret)
 void probe_whiteout(int dirfd, const char *path, struct probe_result *ret)
 {
 	struct err err = ERR_INIT;
-	char name[32];
+	char name[PROBE_NAME_MAX];
 
-	scratch_name(name);
+	probe_name(name);
 	if (mknodat(dirfd, name, S_IFCHR, makedev(0, 0)) == 0) {
-		works(ret, "whiteouts (character device 0:0) can be made on '%s'", path);
+		probe_works(ret, "whiteouts (character device 0:0) can be made on '%s'", path);
 	} else {
 		err_sys(&err, errno, "cannot make a whiteout (character device 0:0) on '%s'", path);
-		fails(ret, PROBE_WARN, &err,
-		      "layers that remove files are copied then (--overlay=copy); put the store on "
-		      "a local file "
-		      "system, with Linux 5.8 or later");
+		probe_fails(ret, PROBE_WARN, &err,
+			    "layers that remove files are copied then (--overlay=copy); put the "
+			    "store on "
+			    "a local file "
+			    "system, with Linux 5.8 or later");
 	}
 	unlinkat(dirfd, name, 0);
 }
@@ -296,14 +281,16 @@ void probe_proc(struct probe_result *ret)
 	struct err err = ERR_INIT;
 	struct identity id;
 
-	if (single(&id, &err) == 0 &&
+	if (probe_single(&id, &err) == 0 &&
 	    ns_run(&id, CLONE_NEWNS | CLONE_NEWPID, try_proc, NULL, &err) == 0)
-		works(ret, "a container gets its own /proc");
+		probe_works(ret, "a container gets its own /proc");
 	else
-		fails(ret, PROBE_WARN, &err,
-		      "parts of this /proc are masked: strake runs inside a container; start that "
-		      "one with "
-		      "--security-opt systempaths=unconfined (docker) or unmask=ALL (podman)");
+		probe_fails(
+			ret, PROBE_WARN, &err,
+			"parts of this /proc are masked: strake runs inside a container; start "
+			"that "
+			"one with "
+			"--security-opt systempaths=unconfined (docker) or unmask=ALL (podman)");
 }
 
 void probe_openat2(struct probe_result *ret)
@@ -312,9 +299,9 @@ void probe_openat2(struct probe_result *ret)
 				.msg = "openat2 is not there: paths are walked in steps"};
 
 	if (root_open_has_openat2())
-		works(ret, "openat2 works");
+		probe_works(ret, "openat2 works");
 	else
-		fails(ret, PROBE_WARN, &err,
-		      "nothing needs to be done; Linux 5.6 has it, some seccomp filters "
-		      "of containers hide it");
+		probe_fails(ret, PROBE_WARN, &err,
+			    "nothing needs to be done; Linux 5.6 has it, some seccomp filters "
+			    "of containers hide it");
 }

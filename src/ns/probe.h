@@ -17,7 +17,10 @@ void probe_user_namespace(struct probe_result *ret);
 void probe_id_range(struct probe_result *ret);
 /* Mounts a small overlay with upper and lower in `dirfd` (of the store). */
 void probe_kernel_overlay(int dirfd, const char *path, struct probe_result *ret);
+/* Mounts a FUSE file system in a user namespace. */
 void probe_dev_fuse(struct probe_result *ret);
+/* Mounts one through fusermount3 in `dirfd`, and takes it away again. */
+void probe_fusermount(int dirfd, const char *path, struct probe_result *ret);
 /* Sets, reads and removes a user xattr on a file in dirfd. */
 void probe_user_xattr(int dirfd, const char *path, struct probe_result *ret);
 /* 0:0 character device, the whiteout. */

@@ -23,10 +23,11 @@ int strake_image_main(int argc, char **argv);
 const struct verb *const strake_verbs = verbs_of_strake;
 
 const struct command *const all_commands[] = {
-	&command_doctor,  &command_gc,	   &command_help,    &command_images,  &command_import,
-	&command_inspect, &command_login,  &command_logout,  &command_ps,      &command_pull,
-	&command_push,	  &command_reset,  &command_rm,	     &command_rmi,     &command_run,
-	&command_tag,	  &command_unpack, &command_unshare, &command_version, NULL,
+	&command_doctor,  &command_gc,	  &command_help,   &command_images, &command_import,
+	&command_inspect, &command_login, &command_logout, &command_mount,  &command_ps,
+	&command_pull,	  &command_push,  &command_reset,  &command_rm,	    &command_rmi,
+	&command_run,	  &command_tag,	  &command_umount, &command_unpack, &command_unshare,
+	&command_version, NULL,
 };
 
 static void check_line(const char *where, const char *what, const char *text)

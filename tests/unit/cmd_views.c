@@ -116,7 +116,8 @@ END_TEST
 
 static struct container_state sample(enum container_status status)
 {
-	static char name[] = "box", image[] = "busybox", id[] = "sha256:1", sh[] = "sh", c[] = "-c";
+	static char name[] = "box", image[] = "busybox", id[] = "sha256:1", sh[] = "sh", c[] = "-c",
+		    fuse[] = "fuse";
 	static char *argv[] = {sh, c, NULL};
 
 	return (struct container_state){
@@ -126,6 +127,7 @@ static struct container_state sample(enum container_status status)
 		.argv = argv,
 		.status = status,
 		.created = time(NULL) - 600,
+		.overlay = fuse,
 		.exit_code = -1,
 	};
 }
@@ -170,11 +172,15 @@ START_TEST(container_documents)
 	ck_assert_str_eq(json_string_value(json_object_get(inspect, "Path")), "sh");
 	ck_assert_uint_eq(json_array_size(json_object_get(inspect, "Args")), 1);
 	ck_assert(json_is_false(json_object_get(json_object_get(inspect, "State"), "Running")));
+	ck_assert_str_eq(json_string_value(json_object_get(ps, "Overlay")), "fuse");
+	ck_assert_str_eq(json_string_value(json_object_get(inspect, "Overlay")), "fuse");
 	json_decref(ps);
 	json_decref(inspect);
 	c.argv = NULL;
+	c.overlay = NULL;
 	inspect = container_inspect_json(&c);
 	ck_assert_uint_eq(json_array_size(json_object_get(inspect, "Args")), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(inspect, "Overlay")), "");
 	json_decref(inspect);
 }
 END_TEST

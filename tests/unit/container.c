@@ -48,5 +48,6 @@ int main(void)
 	suite_add_tcase(suite, container_case_env());
 	suite_add_tcase(suite, container_case_state());
 	suite_add_tcase(suite, container_case_entry());
+	suite_add_tcase(suite, container_case_overlay());
 	return unit_run(suite);
 }

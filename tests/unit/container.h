@@ -26,5 +26,6 @@ TCase *container_case_mount(void);
 TCase *container_case_env(void);
 TCase *container_case_state(void);
 TCase *container_case_entry(void);
+TCase *container_case_overlay(void);
 
 #endif

@@ -252,6 +252,8 @@ START_TEST(overlay_words)
 	ck_assert_int_eq(mode, OVERLAY_AUTO);
 	container_ok(overlay_mode_parse("kernel", &mode, &err), &err);
 	ck_assert_int_eq(mode, OVERLAY_KERNEL);
+	container_ok(overlay_mode_parse("fuse", &mode, &err), &err);
+	ck_assert_int_eq(mode, OVERLAY_FUSE);
 	container_ok(overlay_mode_parse("copy", &mode, &err), &err);
 	ck_assert_int_eq(mode, OVERLAY_COPY);
 	ck_assert_int_eq(overlay_mode_parse("vfs", &mode, &err), -EINVAL);

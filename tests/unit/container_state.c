@@ -118,10 +118,11 @@ START_TEST(round_trip)
 	container_state_release(&found);
 	ck_assert_ptr_null(found.name);
 
-	container_ok(container_state_started(dir, getpid(), &err), &err);
+	container_ok(container_state_started(dir, getpid(), "fuse", &err), &err);
 	container_ok(container_find(&store, c.id, &found, &err), &err);
 	ck_assert_int_eq(found.status, CONTAINER_RUNNING);
 	ck_assert_int_eq(found.pid, getpid());
+	ck_assert_str_eq(found.overlay, "fuse");
 	ck_assert_int_ge(found.started, c.created);
 	ck_assert_int_eq(found.finished, 0);
 	container_state_release(&found);
@@ -130,6 +131,7 @@ START_TEST(round_trip)
 	container_ok(container_find(&store, "first", &found, &err), &err);
 	ck_assert_int_eq(found.status, CONTAINER_EXITED);
 	ck_assert_int_eq(found.exit_code, 137);
+	ck_assert_str_eq(found.overlay, "fuse");
 	ck_assert_int_eq(found.pid, 0);
 	ck_assert_int_ge(found.finished, found.started);
 	ck_assert_int_gt(found.started, 0);
@@ -430,7 +432,7 @@ static pid_t hold(const char *name, bool remove, char id[65])
 		c.remove = remove;
 		if (container_state_create(&store, &c, &dir, &err) < 0 ||
 		    container_state_save(&c, dir, &lock, &err) < 0 ||
-		    container_state_started(dir, getpid(), &err) < 0)
+		    container_state_started(dir, getpid(), "copy", &err) < 0)
 			_exit(1);
 		if (write(pipes[1], c.id, 65) != 65)
 			_exit(1);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "ns/fusermount.h"
+#include "ns/mount.h"
 #include "ns/probe.h"
 
 static void check_form(const struct probe_result *p)
@@ -52,7 +55,11 @@ START_TEST(here)
 	ck_assert(is_empty(ns_scratch_fd));
 	probe_dev_fuse(&p);
 	check_form(&p);
-	ck_assert_int_eq(p.status == PROBE_OK, access("/dev/fuse", R_OK | W_OK) == 0);
+	/* that it opens is not all that it takes, but without it nothing works */
+	ck_assert(p.status != PROBE_OK || access("/dev/fuse", R_OK | W_OK) == 0);
+	probe_fusermount(ns_scratch_fd, ns_scratch, &p);
+	check_form(&p);
+	ck_assert(is_empty(ns_scratch_fd));
 	probe_proc(&p);
 	check_form(&p);
 	probe_openat2(&p);
@@ -121,6 +128,55 @@ START_TEST(no_user_namespace)
 }
 END_TEST
 
+/* Nobody's PATH leads to it: nothing is tried, and nothing left behind. */
+START_TEST(no_fusermount)
+{
+	struct probe_result p;
+
+	ck_assert_int_eq(setenv("PATH", ns_scratch, 1), 0);
+	probe_fusermount(ns_scratch_fd, ns_scratch, &p);
+	check_form(&p);
+	ck_assert_int_eq(p.status, PROBE_WARN);
+	ck_assert_ptr_nonnull(strstr(p.detail, "fusermount3"));
+	ck_assert_ptr_nonnull(strstr(p.remedy, "apt-get install fuse3"));
+	ck_assert(is_empty(ns_scratch_fd));
+}
+END_TEST
+
+static int fuse_mount(void *ctx, struct err *err)
+{
+	_cleanup_fd_ int target = open(ns_scratch, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_fd_ int fuse = -1;
+	struct stat st;
+	int r;
+
+	(void)ctx;
+	if (access("/dev/fuse", R_OK | W_OK) < 0)
+		return 0;
+	fuse = mount_fuse(target, ns_scratch, err);
+	if (fuse < 0)
+		return fuse;
+	ns_want(fcntl(fuse, F_GETFD) & FD_CLOEXEC);
+	ns_want(fusermount_is_mounted(ns_scratch, "strake"));
+	ns_want(!fusermount_is_mounted(ns_scratch, "other"));
+	ns_want(!fusermount_is_mounted("/proc", "strake"));
+	/* nobody answers, and with nobody left who could, nobody waits */
+	fd_closep(&fuse);
+	ns_want(stat(ns_scratch, &st) < 0 && errno == ENOTCONN);
+	r = fusermount_unmount(ns_scratch, err);
+	if (r < 0)
+		return r;
+	ns_want(!fusermount_is_mounted(ns_scratch, "strake"));
+	ns_want(fusermount_unmount(ns_scratch, err) == -EINVAL);
+	return 0;
+}
+
+START_TEST(fuse_in_a_namespace)
+{
+	ns_inside(CLONE_NEWNS, fuse_mount, NULL);
+}
+END_TEST
+
 static int masked_proc(void *ctx, struct err *err)
 {
 	struct probe_result p;
@@ -151,5 +207,7 @@ TCase *ns_case_probe(void)
 	tcase_add_test(c, file_system_that_takes_nothing);
 	tcase_add_test(c, no_user_namespace);
 	tcase_add_test(c, proc_with_masked_paths);
+	tcase_add_test(c, no_fusermount);
+	tcase_add_test(c, fuse_in_a_namespace);
 	return c;
 }

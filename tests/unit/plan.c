@@ -1,9 +1,13 @@
 /* plan: what a request and an image config become, without privileges. */
 #include "container/plan.h"
 
+#include <fcntl.h>
 #include <linux/mount.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -326,6 +330,52 @@ START_TEST(print_escapes_control_characters)
 }
 END_TEST
 
+/* --dry-run says it as the option takes it. */
+START_TEST(overlay_names)
+{
+	char *args[] = {"sh", NULL};
+
+	request.args = args;
+	for (enum overlay_mode mode = OVERLAY_AUTO; mode <= OVERLAY_COPY; mode++) {
+		_cleanup_free_ char *line = xasprintf("rootfs %s /s/", overlay_mode_name(mode));
+		enum overlay_mode again;
+		char text[16384];
+		FILE *out = fmemopen(text, sizeof(text), "w");
+
+		ck_assert_int_eq(overlay_mode_parse(overlay_mode_name(mode), &again, NULL), 0);
+		ck_assert_int_eq(again, mode);
+		request.overlay = mode;
+		plan_release(&plan);
+		make_ok();
+		plan_print(&plan, out);
+		fclose(out);
+		ck_assert_ptr_nonnull(strstr(text, line));
+	}
+}
+END_TEST
+
+/* Whatever is tried first, how it was stacked is known afterwards. */
+START_TEST(stacked_how)
+{
+	char dir[] = "/tmp/strake-plan-XXXXXX";
+	const struct overlay_server none = {0}, one = {.pid = 1};
+	struct rootfs r = {.mode = OVERLAY_AUTO};
+	int fd;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_eq(rootfs_stacked(&r, fd, &none), OVERLAY_KERNEL);
+	ck_assert_int_eq(rootfs_stacked(&r, fd, &one), OVERLAY_FUSE);
+	ck_assert_int_eq(mkdirat(fd, "root", 0700), 0);
+	ck_assert_int_eq(rootfs_stacked(&r, fd, &none), OVERLAY_COPY);
+	r.mode = OVERLAY_COPY;
+	ck_assert_int_eq(rootfs_stacked(&r, fd, &none), OVERLAY_COPY);
+	ck_assert_int_eq(unlinkat(fd, "root", AT_REMOVEDIR), 0);
+	close(fd);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("plan");
@@ -345,6 +395,8 @@ int main(void)
 	tcase_add_test(tests, user_choice);
 	tcase_add_test(tests, workdir_is_absolute);
 	tcase_add_test(tests, print_escapes_control_characters);
+	tcase_add_test(tests, overlay_names);
+	tcase_add_test(tests, stacked_how);
 	suite_add_tcase(suite, tests);
 	suite_add_tcase(suite, user_tests());
 	return unit_run(suite);
