@@ -30,29 +30,15 @@
 
 /* --- the work directory */
 
-static void say_garbage(struct checker *c, int fd, const char *name)
-{
-	_cleanup_free_ char *shown = log_printable(name);
-	struct stat st;
-
-	/* what whiteouts are made from is there after every use */
-	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && whiteout_is_device(&st))
-		return;
-	c->mends = true;
-	printf("work directory: left over '%s', %sremoved\n", shown, c->dry ? "to be " : "");
-	if (str_eq(name, "incompat"))
-		printf("work directory: the kernel had the upper mounted volatile: after a crash "
-		       "of the "
-		       "machine, files may not be whole\n");
-}
-
-static int look_at_work(struct checker *c)
+/* What is in it, before it is emptied. */
+static int look_at_work(struct checker *c, struct names *ret)
 {
 	const char *path = c->options->overlay.work;
 	_cleanup_dir_ DIR *dir = NULL;
 	_cleanup_fd_ int work = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct dirent *d;
-	int fd;
+	struct stat st;
+	int fd, r = 0;
 
 	if (work < 0)
 		return err_sys(c->err, errno, "cannot open the work directory '%s'", path);
@@ -67,10 +53,34 @@ static int look_at_work(struct checker *c)
 			close(fd);
 		return err_sys(c->err, code, "cannot open '%s/work'", path);
 	}
-	while ((errno = 0, d = readdir(dir)))
-		if (!str_eq(d->d_name, ".") && !str_eq(d->d_name, ".."))
-			say_garbage(c, fd, d->d_name);
-	return errno ? err_sys(c->err, errno, "cannot read '%s/work'", path) : 0;
+	while (r == 0 && (errno = 0, d = readdir(dir))) {
+		if (str_eq(d->d_name, ".") || str_eq(d->d_name, ".."))
+			continue;
+		/* what whiteouts are made from is there after every use */
+		if (fstatat(fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    whiteout_is_device(&st))
+			continue;
+		r = names_add(ret, d->d_name);
+	}
+	if (r == 0 && errno)
+		r = -errno;
+	return r < 0 ? err_sys(c->err, -r, "cannot read '%s/work'", path) : 0;
+}
+
+static void say_garbage(struct checker *c, const struct names *names)
+{
+	for (size_t at = 0; at < names->len; at += strlen(names->text + at) + 1) {
+		const char *name = names->text + at;
+		_cleanup_free_ char *shown = log_printable(name);
+
+		c->mends = true;
+		printf("work directory: left over '%s', %sremoved\n", shown,
+		       c->dry ? "to be " : "");
+		if (str_eq(name, "incompat"))
+			printf("work directory: the kernel had the upper mounted volatile: after a "
+			       "crash "
+			       "of the machine, files may not be whole\n");
+	}
 }
 
 /* --- opening and closing */
@@ -90,6 +100,17 @@ static int open_work(struct checker *c)
 	return r;
 }
 
+/* Whether an earlier server had to make whiteouts files. */
+static bool has_wh_files(struct checker *c)
+{
+	struct place *root = c->o.layers[0].root;
+	char key[64], value[8];
+
+	snprintf(key, sizeof(key), "%s" MARK_WH_FILES, c->o.prefix);
+	return getenv("STRAKE_NO_MKNOD") ||
+	       root->layer->source->getxattr(root, "", key, value, sizeof(value)) > 0;
+}
+
 static int open_layers(struct checker *c)
 {
 	struct overlay_config config = c->options->overlay;
@@ -100,10 +121,12 @@ static int open_layers(struct checker *c)
 	if (r < 0)
 		return r;
 	if (c->dry) {
-		c->o.layers[0].wh_files = getenv("STRAKE_NO_MKNOD") != NULL;
+		c->o.layers[0].wh_files = has_wh_files(c);
+		c->can_mknod = getenv("STRAKE_NO_MKNOD") == NULL;
 		return 0;
 	}
 	r = open_work(c);
+	c->can_mknod = c->o.mknod_whiteout;
 	if (r < 0)
 		overlay_close(&c->o);
 	return r;
@@ -221,10 +244,17 @@ static void check_same(struct checker *c)
 
 static int look_over(struct checker *c)
 {
-	int r = open_layers(c);
+	struct names garbage = {0};
+	int r = look_at_work(c, &garbage);
 
-	if (r < 0)
+	if (r == 0)
+		r = open_layers(c);
+	if (r < 0) {
+		names_free(&garbage);
 		return r;
+	}
+	say_garbage(c, &garbage);
+	names_free(&garbage);
 	r = check_walk(c, &check_visitor);
 	if (r == 0)
 		check_same(c);
@@ -235,8 +265,22 @@ static int look_over(struct checker *c)
 				      : r;
 }
 
+/* All whiteouts are devices now. */
+static int drop_wh_mark(struct checker *c)
+{
+	struct place *root = c->o.layers[0].root;
+	int fd = place_pin(root), r;
+
+	if (fd < 0)
+		return fd;
+	r = marks_drop(c, fd, "", MARK_WH_FILES);
+	place_unpin(root);
+	return r;
+}
+
 static int sweep(struct checker *c)
 {
+	bool was_bad = c->bad;
 	int r;
 
 	c->quiet = c->strip = true;
@@ -244,6 +288,8 @@ static int sweep(struct checker *c)
 	if (r < 0)
 		return r;
 	r = check_walk(c, &check_visitor);
+	if (r == 0 && !was_bad && !c->bad && c->can_mknod)
+		r = drop_wh_mark(c);
 	if (r == 0)
 		r = overlay_syncfs(&c->o);
 	close_layers(c);
@@ -252,15 +298,13 @@ static int sweep(struct checker *c)
 
 int check_upper(const struct options *o, struct err *err)
 {
-	struct checker c = {
-		.options = o, .err = err, .dry = o->dry_run, .keys = malloc(XATTR_LIST_SPACE)};
+	struct checker c = {.options = o, .err = err, .dry = o->dry_run};
 	int r;
 
+	c.keys = malloc(XATTR_LIST_SPACE);
 	if (!c.keys)
 		return err_set(err, ENOMEM, "out of memory");
-	r = look_at_work(&c);
-	if (r == 0)
-		r = look_over(&c);
+	r = look_over(&c);
 	if (r == 0 && o->flatten && !o->dry_run)
 		r = sweep(&c);
 	free(c.keys);

@@ -13,6 +13,7 @@
 #include "fuse/content.h"
 #include "fuse/owner.h"
 #include "fuse/upper.h"
+#include "fuse/work.h"
 #include "fuse/xat.h"
 
 /* The directory that is looked over, and one of its entries. */
@@ -24,6 +25,7 @@ struct entry_check {
 	bool was_impure;   /* it has the mark */
 	bool needs_impure; /* something in it bears marks, which it hides without */
 	bool keep_impure;  /* something in it bears marks that stay */
+	bool is_opaque;	   /* by a mark, whoever wrote it */
 	const char *name;
 	struct stat st;
 	bool bears; /* marks that say what the file is */
@@ -39,13 +41,15 @@ ssize_t check_keys(struct checker *c, int dirfd, const char *name)
 
 int marks_drop(struct checker *c, int dirfd, const char *name, const char *mark)
 {
-	ssize_t n = check_keys(c, dirfd, name);
-	int r = n < 0 ? (int)n : 0;
+	int r = mark_remove(&c->o, dirfd, name, mark);
 
-	for (const char *key = c->keys; r == 0 && key < c->keys + n; key += strlen(key) + 1)
-		if (str_eq(mark_of(key), mark))
-			r = xat_remove(dirfd, name, key);
-	return r == -ENODATA ? 0 : r;
+	return r == -ENOTSUP ? 0 : r;
+}
+
+/* The mark that a key is, when it is in force here; or NULL. */
+static const char *mark_in_force(const struct checker *c, const char *key)
+{
+	return str_starts(key, c->o.prefix) ? mark_of(key) : NULL;
 }
 
 /* Something that was said is to be done: whether it may be. */
@@ -90,16 +94,58 @@ static void check_whiteout(struct entry_check *e, const char *target)
 		say_bad(e->c, e->l, target, "lower layers cannot be asked: %s", strerror(-r));
 }
 
-/* Where whiteouts cannot be devices. */
+/* A whiteout that is a file is read by few. */
+static void make_device(struct entry_check *e, const char *target)
+{
+	int r = 0;
+
+	if (!e->c->dry && !begin(e))
+		return;
+	if (!e->c->dry)
+		r = whiteout_put(&e->c->o, e->dirfd, target, false);
+	if (!e->c->dry && r == 0 && unlinkat(e->dirfd, e->name, 0) < 0)
+		r = -errno;
+	if (r < 0)
+		say_bad(e->c, e->l, e->name, "a whiteout file, cannot be replaced: %s",
+			strerror(-r));
+	else
+		say_mended(e->c, e->l, e->name, "a whiteout file", "made a device");
+}
+
+/* ".wh..wh..opq" beside the mark that says the same. Overlays that do not know it show it. */
+static void check_opaque_file(struct entry_check *e)
+{
+	struct checker *c = e->c;
+	int r = 0;
+
+	if (!e->is_opaque && !c->o.layers[0].wh_files)
+		return;
+	if (!c->dry)
+		r = mark_set(&c->o, e->dirfd, "", MARK_OPAQUE, "y");
+	if (r < 0)
+		say_bad(c, e->l, "", "cannot be made opaque: %s", strerror(-r));
+	else
+		remove_entry(e, "a file that makes its directory opaque, as a mark does");
+}
+
 static void check_wh_file(struct entry_check *e)
 {
+	struct checker *c = e->c;
+	bool read = c->o.layers[0].wh_files, flat = c->options->flatten && c->can_mknod;
 	const char *target;
 	struct stat st;
+	enum whiteout_kind kind = whiteout_kind(e->name, &target);
 
-	if (whiteout_kind(e->name, &target) != WHITEOUT_FILE || S_ISDIR(e->st.st_mode))
+	if (S_ISDIR(e->st.st_mode))
+		return;
+	if (kind == WHITEOUT_DIR_OPAQUE && flat)
+		check_opaque_file(e);
+	if (kind != WHITEOUT_FILE || !read)
 		return;
 	if (fstatat(e->dirfd, target, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		remove_entry(e, "a whiteout beside what it should hide");
+	else if (flat && walk_is_below(&c->o, e->l->node->dir, target) > 0)
+		make_device(e, target);
 	else
 		check_whiteout(e, target);
 }
@@ -145,7 +191,7 @@ static bool look_at_keys(struct entry_check *e)
 		return false;
 	}
 	for (const char *key = e->c->keys; key < e->c->keys + n; key += strlen(key) + 1) {
-		const char *mark = mark_of(key);
+		const char *mark = mark_in_force(e->c, key);
 
 		if (owner_is_record(key))
 			check_record(e, key);
@@ -333,7 +379,7 @@ static int check_entry(struct entry_check *e)
 		say_bad(c, e->l, e->name, "another file system is mounted here");
 		return 0;
 	}
-	if (c->o.layers[0].wh_files && str_starts(e->name, WHITEOUT_PREFIX)) {
+	if (mark_is_hidden_name(&c->o.layers[0], e->name) && !whiteout_is_device(&e->st)) {
 		check_wh_file(e);
 		return 0;
 	}
@@ -350,14 +396,15 @@ static int check_entry(struct entry_check *e)
 
 /* --- the directory itself */
 
-static bool has_mark(struct entry_check *e, const char *mark)
+static void look_at_itself(struct entry_check *e)
 {
-	ssize_t n = check_keys(e->c, e->dirfd, "");
+	_cleanup_marks_ struct marks m = {0};
 
-	for (const char *key = e->c->keys; n > 0 && key < e->c->keys + n; key += strlen(key) + 1)
-		if (str_eq(mark_of(key), mark))
-			return true;
-	return false;
+	e->was_impure = e->is_opaque = false;
+	if (marks_read(e->place, "", S_IFDIR, &m) == 0) {
+		e->was_impure = m.impure;
+		e->is_opaque = m.opaque;
+	}
 }
 
 static void settle_impure(struct entry_check *e)
@@ -399,9 +446,8 @@ static int enter(struct checker *c, struct level *l)
 	e.dirfd = place_pin(e.place);
 	if (e.dirfd < 0)
 		return e.dirfd;
-	if (has_mark(&e, MARK_TIMES))
-		restore_times(&e);
-	e.was_impure = has_mark(&e, MARK_IMPURE);
+	restore_times(&e);
+	look_at_itself(&e);
 	l->node->dir->impure = true; /* so that files are looked up with their marks */
 	r = check_entries(&e);
 	if (r == 0)

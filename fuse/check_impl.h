@@ -59,11 +59,12 @@ struct checker {
 	struct level *levels;
 	size_t depth, cap;
 	bool dry;
-	bool quiet; /* nothing is said: it was said before */
-	bool strip; /* what only strake-overlayfs reads is removed */
-	bool bad;   /* something cannot be mended */
-	bool mends; /* something was mended, or would be */
-	char *keys; /* XATTR_LIST_SPACE bytes */
+	bool can_mknod; /* whiteouts can be devices */
+	bool quiet;	/* nothing is said: it was said before */
+	bool strip;	/* what only strake-overlayfs reads is removed */
+	bool bad;	/* something cannot be mended */
+	bool mends;	/* something was mended, or would be */
+	char *keys;	/* XATTR_LIST_SPACE bytes */
 	struct redirected *redirects;
 	size_t n_redirects, cap_redirects;
 	struct copied *copied;
@@ -129,7 +130,7 @@ int times_end(struct checker *c, int dirfd, const char *name);
 
 extern const struct visitor check_visitor;
 
-/* Removes a mark of all prefixes. 0 or -errno. */
+/* Removes a mark, when it is there. 0 or -errno. */
 int marks_drop(struct checker *c, int dirfd, const char *name, const char *mark);
 /* Into c->keys. How many bytes, or -errno; 0 where there are no xattrs. */
 ssize_t check_keys(struct checker *c, int dirfd, const char *name);

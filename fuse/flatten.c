@@ -186,27 +186,9 @@ static int enter(struct checker *c, struct level *l)
 	return r < 0 ? r : settled;
 }
 
-/* The mark that hides, for whoever reads the one that redirects. */
-static int set_opaque(struct checker *c, int fd)
-{
-	ssize_t n = check_keys(c, fd, "");
-	char key[64];
-	int r = 0;
-
-	for (const char *at = c->keys; r == 0 && n > 0 && at < c->keys + n; at += strlen(at) + 1) {
-		const char *mark = mark_of(at);
-
-		if (!str_eq(mark, MARK_REDIRECT) || mark - at >= 32)
-			continue;
-		snprintf(key, sizeof(key), "%.*s" MARK_OPAQUE, (int)(mark - at), at);
-		r = xat_set(fd, "", key, "y", 1, 0);
-	}
-	return r < 0 ? r : mark_opaque(&c->o, fd, "");
-}
-
 static int close_redirected(struct checker *c, struct level *l, int fd)
 {
-	int r = set_opaque(c, fd);
+	int r = mark_opaque(&c->o, fd, "");
 
 	if (r == 0)
 		r = marks_drop(c, fd, "", MARK_REDIRECT);

@@ -49,10 +49,13 @@ static int open_data(struct checker *c, struct node *n, off_t size)
 	return r < 0 ? r : dir->layer->source->open(dir, name, O_RDONLY);
 }
 
-static bool goes(const char *mark)
+/* Of the marks in force, those that say what the copy no longer is. */
+static bool goes(const struct checker *c, const char *key)
 {
-	return str_eq(mark, MARK_METACOPY) || str_eq(mark, MARK_REDIRECT) ||
-	       str_starts(mark, "strake.");
+	const char *mark = str_starts(key, c->o.prefix) ? mark_of(key) : NULL;
+
+	return mark && (str_eq(mark, MARK_METACOPY) || str_eq(mark, MARK_REDIRECT) ||
+			str_starts(mark, "strake."));
 }
 
 /* What other overlays have marked the file with goes on to its copy. */
@@ -63,10 +66,9 @@ static int copy_marks(struct checker *c, int dirfd, const char *name, int fd)
 	int r = n < 0 ? (int)n : value ? 0 : -ENOMEM;
 
 	for (const char *key = c->keys; r == 0 && key < c->keys + n; key += strlen(key) + 1) {
-		const char *mark = mark_of(key);
 		ssize_t len;
 
-		if (!mark || goes(mark))
+		if (!mark_is_private(&c->o, key) || goes(c, key))
 			continue;
 		len = xat_get(dirfd, name, key, value, XATTR_LIST_SPACE);
 		r = len < 0 ? (int)len : xat_set(fd, "", key, value, (size_t)len, 0);
