@@ -52,9 +52,9 @@ static int record(struct overlay *o, struct node *n, struct target *t, const str
 	r = upper_stat(fd, "", &st);
 	if (r == 0)
 		owner_show_fd(owner, fd, &st);
-	if (c->uid)
+	if (c->uid && c->st.st_uid != (uid_t)-1)
 		st.st_uid = c->st.st_uid;
-	if (c->gid)
+	if (c->gid && c->st.st_gid != (gid_t)-1)
 		st.st_gid = c->st.st_gid;
 	if ((c->uid || c->gid) && !S_ISDIR(st.st_mode) && (st.st_mode & S_IXGRP))
 		st.st_mode &= ~(mode_t)(S_ISUID | S_ISGID);

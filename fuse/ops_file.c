@@ -89,8 +89,8 @@ static void kill_priv(struct server *s, const struct request *r, int fd)
 		wire_invalidate_attr(&s->wire, r->in->nodeid);
 }
 
-/* What the kernel gathered: it has set mode and times itself, and sends the times when it thinks fit. To
- * the file they stay what they are. */
+/* While the kernel gathers writes it sets mode and times itself, and sends the times when it thinks
+ * fit. To the file they stay what they are. */
 static int write_gathered(const struct backing *b, const char *data, size_t size, off_t at)
 {
 	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
@@ -123,7 +123,7 @@ void op_write(struct server *s, struct request *r)
 		loop_hand_over();
 	error = open_for(s, node_of(s, r->in->nodeid), true, &b);
 	if (error == 0) {
-		if (in->write_flags & FUSE_WRITE_CACHE)
+		if (s->wire.options.writeback && !(in->flags & O_DIRECT))
 			error = write_gathered(b, data, in->size, (off_t)in->offset);
 		else
 			error = fd_pwrite_all(b->fd, data, in->size, (off_t)in->offset);

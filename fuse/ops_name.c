@@ -83,6 +83,11 @@ void op_setattr(struct server *s, struct request *r)
 		c.st.st_atim.tv_nsec = UTIME_NOW;
 	if (in->valid & FATTR_MTIME_NOW)
 		c.st.st_mtim.tv_nsec = UTIME_NOW;
+	if (in->valid == FATTR_CTIME) { /* chown to nobody new: it takes setuid bits all the same */
+		c.uid = c.gid = true;
+		c.st.st_uid = (uid_t)-1;
+		c.st.st_gid = (gid_t)-1;
+	}
 	if (c.size && n->layer)
 		loop_hand_over(); /* data may be copied */
 	error = overlay_setattr(&s->overlay, n, &c, &st);
@@ -166,11 +171,31 @@ void op_rmdir(struct server *s, struct request *r)
 	wire_reply_error(r, overlay_rmdir(&s->overlay, target_of(s, r), r->arg));
 }
 
+/* The kernel keeps what it read of a directory, ".." among it, which is another one now. */
+static void forget_listing(struct server *s, struct node *dir, const char *name)
+{
+	struct node *n = node_find(&s->overlay.nodes, dir, name);
+
+	if (!n)
+		return;
+	if (S_ISDIR(n->type))
+		wire_flush(&s->wire, id_of(s, n));
+	node_unref(&s->overlay.nodes, n);
+}
+
 static void rename_it(struct server *s, struct request *r, size_t skip, uint64_t newdir,
 		      uint32_t flags)
 {
-	wire_reply_error(r, overlay_rename(&s->overlay, target_of(s, r), arg_name(r, skip, 0),
-					   node_of(s, newdir), arg_name(r, skip, 1), flags));
+	struct node *from = target_of(s, r), *to = node_of(s, newdir);
+	const char *name = arg_name(r, skip, 0), *new_name = arg_name(r, skip, 1);
+	int error = overlay_rename(&s->overlay, from, name, to, new_name, flags);
+
+	if (!error && from != to) {
+		forget_listing(s, to, new_name);
+		if (flags & RENAME_EXCHANGE)
+			forget_listing(s, from, name);
+	}
+	wire_reply_error(r, error);
 }
 
 void op_rename(struct server *s, struct request *r)

@@ -217,6 +217,20 @@ const char *beside(enum kind kind)
 	return sf("%s/beside-%d-%u", kinds[kind].dir, (int)getpid(), n++);
 }
 
+/* The last objects taken stay known to the kernel: what a file system may forget of an object when
+ * the kernel does, such as the number that a symbolic link had in its layer, must not depend on how
+ * much memory there is. */
+static void pin(const char *path)
+{
+	static int pinned[16];
+	static unsigned int next;
+	int *slot = &pinned[next++ % COUNT(pinned)];
+
+	if (*slot > 0)
+		close(*slot);
+	*slot = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+}
+
 const char *take(enum kind kind)
 {
 	int n = __atomic_fetch_add(&taken[kind], 1, __ATOMIC_RELAXED);
@@ -229,6 +243,8 @@ const char *take(enum kind kind)
 	rc = build(path, kinds[kind].at, IN_DIR);
 	if (rc != 0 || (mode_of(path) & S_IFMT) != kinds[kind].type)
 		ck_err(rc ? rc : EIO, 0, "setting up %s", path);
+	if (kinds[kind].type)
+		pin(path);
 	return path;
 }
 

@@ -20,9 +20,21 @@ static bool move(const char *from, const char *to, const char *what)
 	return ck_err(TRY(rename(from, to)), 0, "rename, %s", what);
 }
 
+/* What readdir gives for "..", for PATH is D/NAME. */
+static void above(const char *path, const char *what)
+{
+	unsigned char type = 0;
+	ino_t ino = 0;
+
+	ck(entry_of(sf("%s/..", path), &type, &ino), "readdir, %s", what);
+	ck_num(ino, ino_of(sf("%.*s", (int)(strchr(path, '/') - path), path)), "d_ino of .., %s",
+	       what);
+}
+
 /* Everything of a FULL_* directory is at PATH and works. */
 static void intact(const char *path, const char *what)
 {
+	above(path, what);
 	ck_str(names_in(path), FULL_LOOK, "names, %s", what);
 	ck(holds(sf("%s/file", path), content, SIZE), "file, %s", what);
 	ck_str(names_in(sf("%s/dir", path)), "leaf", "names in dir, %s", what);

@@ -26,7 +26,7 @@ try_hostile() {
 	it "$name"
 	before=$(outside_state)
 	hex=${blob#sha256:}
-	try timeout 60 "$STRAKE" pull -q "$FAULT/plain/$name"
+	try timeout 300 "$STRAKE" pull -q "$FAULT/plain/$name"
 	case $verdict in
 	refuse)
 		if [ "$rc" = 125 ] && grep -q '^strake: ' <<<"$err" && grep -qF "${hex:0:12}" <<<"$err"; then
