@@ -9,6 +9,7 @@ dist_man_MANS += \
 	doc/man/strake-login.1 \
 	doc/man/strake-logout.1 \
 	doc/man/strake-mount.1 \
+	doc/man/strake-overlayfs.1 \
 	doc/man/strake-ps.1 \
 	doc/man/strake-pull.1 \
 	doc/man/strake-push.1 \

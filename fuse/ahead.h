@@ -1,8 +1,10 @@
-/* ahead: reading what is likely to be asked for next into the system's caches, in a thread of its own.
+/* ahead: reading what is likely to be asked for next into the system's caches, in a thread of its
+ * own.
  *
- * A walk through a tree whose metadata are on disk waits for each directory; so does reading one small
- * file after another. Both follow the order of readdir, which is ours. What is read ahead is thrown away:
- * that the system has it in memory is all that is wanted. Nothing is done while all is in memory.
+ * A walk through a tree whose metadata are on disk waits for each directory; so does reading one
+ * small file after another. Both follow the order of readdir, which is ours. What is read ahead is
+ * thrown away: that the system has it in memory is all that is wanted. Nothing is done while all is
+ * in memory.
  */
 #ifndef STRAKE_FUSE_AHEAD_H
 #define STRAKE_FUSE_AHEAD_H

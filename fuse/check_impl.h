@@ -129,7 +129,6 @@ int times_end(struct checker *c, int dirfd, const char *name);
 /* --- check_entry.c */
 
 extern const struct visitor check_visitor;
-
 /* Removes a mark, when it is there. 0 or -errno. */
 int marks_drop(struct checker *c, int dirfd, const char *name, const char *mark);
 /* Into c->keys. How many bytes, or -errno; 0 where there are no xattrs. */

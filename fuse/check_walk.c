@@ -46,8 +46,8 @@ static void say_line(struct checker *c, struct level *l, const char *name, const
 	printf("%s: %s\n", shown, text);
 }
 
-static void vsay(struct checker *c, struct level *l, const char *name, const char *fmt,
-		 va_list args)
+__attribute__((format(printf, 4, 0))) static void
+vsay(struct checker *c, struct level *l, const char *name, const char *fmt, va_list args)
 {
 	char text[512];
 

@@ -187,9 +187,14 @@ static int fill_filter(scmp_filter_ctx ctx)
 				       0); /* some processors lack some */
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
 		(void)seccomp_rule_add(ctx, SCMP_ACT_ALLOW, numbers[i], 0);
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(ioctls); i++)
-		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-				     SCMP_A1_32(SCMP_CMP_EQ, (uint32_t)ioctls[i]));
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(ioctls); i++) {
+		const struct scmp_arg_cmp command = {.arg = 1,
+						     .op = SCMP_CMP_MASKED_EQ,
+						     .datum_a = UINT32_MAX,
+						     .datum_b = (uint32_t)ioctls[i]};
+
+		r = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, &command);
+	}
 	return r;
 }
 

@@ -292,8 +292,8 @@ int content_reopen(int fd, int flags)
 /* What is read through a descriptor for writing is mostly what surrounds a small write. */
 #define WRITABLE (O_RDWR | O_NOATIME)
 
-/* The owner of a file may lack the permission to write it, and whoever opened it before that was so goes
- * on writing: the kernel does not tell us who that is, and has checked it. */
+/* The owner of a file may lack the permission to write it, and whoever opened it before that was so
+ * goes on writing: the kernel does not tell us who that is, and has checked it. */
 static int reopen_writable(int fd)
 {
 	int r = content_reopen(fd, WRITABLE);

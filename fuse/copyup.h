@@ -37,7 +37,8 @@ struct copy {
 	bool metacopy;
 };
 
-/* An empty regular file, open for writing; or what is no regular file, whole but for copy_attrs(). */
+/* An empty regular file, open for writing; or what is no regular file, whole but for copy_attrs().
+ */
 int copy_regular(struct overlay *o, struct copy *c);
 int copy_other(struct overlay *o, const struct origin *s, struct copy *c);
 void copy_release(struct overlay *o, struct copy *c);

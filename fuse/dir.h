@@ -83,6 +83,8 @@ enum { FIRST_COOKIE = 3 }; /* 1 and 2 are "." and ".." */
 int listing_make(struct overlay *o, struct dir *d);
 /* Throws it away. Exclusively. */
 void listing_drop(struct overlay *o, struct dir *d);
+/* Once, before any: cookies are this process's own. */
+void listing_start(void);
 /* The cookie of a name. */
 uint64_t listing_hash(const char *name);
 /* The entry of a name, or NULL; d->listing is there. */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/str.h"
 #include "format/whiteout.h"
@@ -25,10 +26,21 @@ struct listing {
 
 enum { MERGE_AT = 256 };
 
+static uint64_t listing_seed = 0xcbf29ce484222325ULL;
+
+/* Nobody is to make names of one hash, of which readdir would show one. */
+void listing_start(void)
+{
+	uint64_t random;
+
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) == sizeof(random))
+		listing_seed = random | 1;
+}
+
 /* FNV-1a and a final mix, 63 bits: the cookie has to be a positive off_t. */
 uint64_t listing_hash(const char *name)
 {
-	uint64_t h = 0xcbf29ce484222325ULL;
+	uint64_t h = listing_seed;
 
 	for (; *name; name++)
 		h = (h ^ (unsigned char)*name) * 0x100000001b3ULL;

@@ -11,7 +11,7 @@
 
 enum {
 	TICK_NS = 1000000, /* of the watchdog */
-	IDLE_TICKS = 200, /* after which it sleeps */
+	IDLE_TICKS = 200,  /* after which it sleeps */
 	STACK_SIZE = 1 << 20,
 };
 

@@ -25,8 +25,8 @@ struct loop_options {
 int loop_run(struct wire *w, const struct loop_options *options, loop_handler handler, void *arg,
 	     struct err *err);
 
-/* By a handler, before it does something that may take long. False when there is but one thread, and
- * nobody else answers meanwhile. */
+/* By a handler, before it does something that may take long. False when there is but one thread,
+ * and nobody else answers meanwhile. */
 bool loop_hand_over(void);
 
 #endif

@@ -48,18 +48,14 @@ static void *wait_for_end(void *arg)
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
-	if (o->fd < 0)
-		sigaddset(&set, SIGINT);
-	for (;;) {
-		if (sigwait(&set, &sig))
-			continue;
-		if (o->fd >= 0 || fuse_unmount(o->mountpoint) < 0)
+	sigaddset(&set, SIGINT);
+	for (;;)
+		if (sigwait(&set, &sig) == 0 && fuse_unmount(o->mountpoint) < 0)
 			_exit(128 + sig);
-	}
 }
 
 /* A job's terminal and its manager signal everything that runs in it; a server goes on as long as
- * its mount. */
+ * its mount, and one of a container as long as that. */
 static int take_signals(struct options *o, struct err *err)
 {
 	static const int ignored[] = {SIGHUP, SIGQUIT, SIGPIPE, SIGTTIN, SIGTTOU, SIGTSTP, SIGXFSZ};
@@ -68,8 +64,11 @@ static int take_signals(struct options *o, struct err *err)
 
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		signal(ignored[i], SIG_IGN);
-	if (o->fd >= 0)
+	if (o->fd >= 0) {
 		signal(SIGINT, SIG_IGN);
+		signal(SIGTERM, SIG_IGN);
+		return 0;
+	}
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);

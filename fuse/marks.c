@@ -30,9 +30,9 @@ const char *mark_of(const char *key)
 	return NULL;
 }
 
-/* The mark that the overlay acts on. What clients can set is none: of the keys that are not o->prefix's they
- * are refused fuse-overlayfs's, and they cannot write to lower layers. Those are believed that they hide
- * something, not where something else is. */
+/* The mark that the overlay acts on. What clients can set is none: of the keys that are not
+ * o->prefix's they are refused fuse-overlayfs's, and they cannot write to lower layers. Those are
+ * believed that they hide something, not where something else is. */
 static const char *believed_mark(const struct layer *layer, const char *key)
 {
 	const char *prefix = layer->overlay->prefix;

@@ -31,7 +31,7 @@
 #define MARK_WHITEOUT "whiteout"
 #define MARK_INO "strake.ino"
 #define MARK_WH_FILES "strake.whiteouts" /* on the upper root: some are ".wh." files */
-#define MARK_TIMES "strake.times" /* check_impl.h */
+#define MARK_TIMES "strake.times"	 /* check_impl.h */
 
 /* Of one file or directory. */
 struct marks {
@@ -55,8 +55,8 @@ int marks_read(struct place *dir, const char *name, mode_t type, struct marks *r
 /* Whether this entry is a whiteout of its own name. st is its own. */
 bool mark_is_whiteout(struct place *dir, const char *name, const struct stat *st);
 
-/* Whether a name in this layer is one of the ".wh." kind, and no file: ".wh..wh.*" is never one, since
- * fuse-overlayfs writes it everywhere. */
+/* Whether a name in this layer is one of the ".wh." kind, and no file: ".wh..wh.*" is never one,
+ * since fuse-overlayfs writes it everywhere. */
 bool mark_is_hidden_name(const struct layer *layer, const char *name);
 
 /* Whether whiteouts that are xattrs are in this directory: P.opaque = "x" says so. */

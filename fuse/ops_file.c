@@ -89,6 +89,21 @@ static void kill_priv(struct server *s, const struct request *r, int fd)
 		wire_invalidate_attr(&s->wire, r->in->nodeid);
 }
 
+/* While the kernel gathers writes, the time of a change is what it says, in its own time. */
+static void keep_times(const struct server *s, int fd, struct stat *ret)
+{
+	if (!s->wire.options.writeback || fstat(fd, ret) < 0)
+		ret->st_mtim.tv_nsec = UTIME_OMIT;
+}
+
+static void restore_times(const struct server *s, int fd, const struct stat *before)
+{
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, before->st_mtim};
+
+	if (s->wire.options.writeback)
+		(void)futimens(fd, times);
+}
+
 /* While the kernel gathers writes it sets mode and times itself, and sends the times when it thinks
  * fit. To the file they stay what they are. */
 static int write_gathered(const struct backing *b, const char *data, size_t size, off_t at)
@@ -167,10 +182,14 @@ void op_fallocate(struct server *s, struct request *r)
 	loop_hand_over();
 	error = content_open(&s->overlay, node_of(s, r->in->nodeid), true, &b);
 	if (error == 0) {
+		struct stat before;
+
+		keep_times(s, b->fd, &before);
 		if (fallocate(b->fd, (int)in->mode, (off_t)in->offset, (off_t)in->length) < 0)
 			error = -errno;
 		else
 			kill_priv(s, r, b->fd);
+		restore_times(s, b->fd, &before);
 		content_close(b);
 	}
 	wire_reply_error(r, error);
@@ -223,9 +242,13 @@ void op_copy_file_range(struct server *s, struct request *r)
 	if (n == 0) {
 		size_t len = in->len < 1U << 30 ? in->len : 1U << 30;
 
+		struct stat before;
+
+		keep_times(s, dst->fd, &before);
 		n = copy_file_range(src->fd, &from, dst->fd, &to, len, (unsigned int)in->flags);
 		if (n < 0)
 			n = -errno;
+		restore_times(s, dst->fd, &before);
 		if (n > 0) {
 			struct request of_dst = *r;
 			struct fuse_in_header head = *r->in;

@@ -190,6 +190,7 @@ int overlay_open(struct overlay *o, const struct overlay_config *config, struct 
 	int r;
 
 	*o = (struct overlay){.config = *config, .work = -1, .work_lock = -1};
+	listing_start();
 	o->prefix = config->trusted ? "trusted.overlay." : "user.overlay.";
 	r = init_caches(o);
 	if (r < 0)

@@ -12,9 +12,9 @@ int remove_hold(struct overlay *o, struct node *n, struct node *dir, int dirfd, 
 /* Whether a directory shows nothing: 0, -ENOTEMPTY, or -errno. It is locked exclusively. */
 int remove_check_empty(struct overlay *o, struct node *n);
 
-/* A directory that was removed is empty for good, and what it was is still there for those who have it
- * open: its topmost place, opened while it has its name, and handed over once it is gone, or given up.
- * NULL when it cannot be opened. Locked exclusively. */
+/* A directory that was removed is empty for good, and what it was is still there for those who have
+ * it open: its topmost place, opened while it has its name, and handed over once it is gone, or
+ * given up. NULL when it cannot be opened. Locked exclusively. */
 struct place *remove_dig(struct node *n);
 void remove_bury(struct overlay *o, struct node *n, struct place *grave);
 void remove_fill_in(struct place *grave);

@@ -20,11 +20,11 @@ liboverlay_a_SOURCES = \
 	fuse/upper.c fuse/upper.h \
 	fuse/attr.c fuse/xattr.c fuse/create.c \
 	fuse/remove.c fuse/remove.h \
-	fuse/rename.c
+	fuse/rename.c \
+	fuse/options.c fuse/options.h
 
 strake_overlayfs_SOURCES = \
 	fuse/main.c \
-	fuse/options.c fuse/options.h \
 	fuse/mount.c fuse/mount.h \
 	fuse/confine.c fuse/confine.h \
 	fuse/wire.c fuse/wire.h \

@@ -61,7 +61,8 @@ static ssize_t dir_listxattr(struct place *dir, const char *name, char *list, si
 	return n;
 }
 
-/* Reading a lower layer leaves no trace in it, where that can be had: the caller has to own the file. */
+/* Reading a lower layer leaves no trace in it, where that can be had: the caller has to own the
+ * file. */
 static int open_quietly(int dirfd, const char *name, int flags)
 {
 	int fd = openat(dirfd, name, flags | O_NOATIME);

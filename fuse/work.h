@@ -22,8 +22,8 @@ void work_close(struct overlay *o);
 /* From now on the upper layer may hold ".wh." files: the next server is told. */
 void work_use_wh_files(struct overlay *o);
 
-/* The umask, which is a thread's own (loop.c): the client's for what he makes, 0 for all else. It is
- * changed no more often than it has to be. */
+/* The umask, which is a thread's own (loop.c): the client's for what he makes, 0 for all else. It
+ * is changed no more often than it has to be. */
 void work_umask(mode_t mask);
 
 /* A name in the work directory that nothing has. */

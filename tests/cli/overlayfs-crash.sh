@@ -5,6 +5,7 @@
 # timeout: 240
 . "$(dirname "$0")/../lib/harness.sh"
 . "$(dirname "$0")/../lib/overlay.sh"
+if ! { : <>/dev/fuse; } 2>/dev/null; then skip "/dev/fuse cannot be opened here"; fi
 runs=2
 if [ -n "${STRAKE_SLOW-}" ]; then runs=20; fi
 
@@ -32,7 +33,7 @@ killed() {
 	make_between "$dir/between" "$dir/low" "$dir/up"
 	ok "$PROGRAMS/crash" --seed "$1" --kills "$2" --between "$dir/between" --lower "$dir/low" "$dir/m" \
 		"$OVERLAYFS" -f -o "$(_layers "$dir/low" "$dir/up")"
-	like "it was worked on" "$out" "^$2 kills in [0-9]{3,} operations"
+	like "it was worked on" "$out" "^$2 kills in [0-9]{2,} operations"
 	ok check_upper "$dir/low" "$dir/up"
 	mount_ours "$dir/m" "$dir/low" "$dir/up"
 	ok find "$dir/m" -mindepth 1 -maxdepth 1 -exec rm -rf {} +
@@ -51,7 +52,7 @@ notices() {
 	chmod +x "$dir/between"
 	exits 1 "$PROGRAMS/crash" --seed 1 --kills 1 --between "$dir/between" --lower "$dir/low" "$dir/m" \
 		"$OVERLAYFS" -f -o "$(_layers "$dir/low" "$dir/up")"
-	like "it says which" "$out" "' has 3 bytes, not"
+	like "it says which" "$out" "'dir[0-9].*' (has|holds|says|cannot be) "
 	rm -rf "$dir"
 }
 

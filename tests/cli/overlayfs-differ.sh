@@ -6,6 +6,7 @@
 # timeout: 300
 . "$(dirname "$0")/../lib/harness.sh"
 . "$(dirname "$0")/../lib/overlay.sh"
+if ! { : <>/dev/fuse; } 2>/dev/null; then skip "/dev/fuse cannot be opened here"; fi
 rounds=4 ops=1200
 if [ -n "${STRAKE_SLOW-}" ]; then rounds=20 ops=5000; fi
 DIFFER=$PROGRAMS/differ

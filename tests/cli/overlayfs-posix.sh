@@ -6,6 +6,7 @@
 # timeout: 600
 . "$(dirname "$0")/../lib/harness.sh"
 . "$(dirname "$0")/../lib/overlay.sh"
+if ! { : <>/dev/fuse; } 2>/dev/null; then skip "/dev/fuse cannot be opened here"; fi
 
 # What is known to differ, as patterns for failures:
 # - a read that the kernel answers from its own memory is none to the server, which keeps the atime
@@ -29,7 +30,8 @@ on_plain() {
 	counted "what stays" 5000
 }
 
-# on_ours DIR: with layers and a mount of its own below it
+# on_ours DIR: with layers and a mount of its own below it. Over a remount without the kernel's gathering of
+# writes: with it, the time of the last change that some files show can be milliseconds off afterwards.
 on_ours() {
 	local d=$1
 	mkdir -p "$d/A" "$d/B"
@@ -38,7 +40,12 @@ on_ours() {
 	ok "$PROGRAMS/posix" "$d/m" --known "$T/known"
 	counted "the table" 20000
 	check "the server ends with 0" unmount "$d/m"
-	mount_ours "$d/m" "$d/A:$d/B" "$d/up"
+
+	mount_ours "$d/m" "$d/A:$d/B" "$d/up2" writeback=0
+	ok "$PROGRAMS/posix" "$d/m" --known "$T/known"
+	counted "the table" 20000
+	check "the server ends with 0" unmount "$d/m"
+	mount_ours "$d/m" "$d/A:$d/B" "$d/up2" writeback=0
 	ok "$PROGRAMS/posix" --verify "$d/m" --known "$T/known"
 	counted "what stays" 5000
 	check "the server ends with 0" unmount "$d/m"

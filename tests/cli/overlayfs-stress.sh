@@ -5,6 +5,7 @@
 # timeout: 180
 . "$(dirname "$0")/../lib/harness.sh"
 . "$(dirname "$0")/../lib/overlay.sh"
+if ! { : <>/dev/fuse; } 2>/dev/null; then skip "/dev/fuse cannot be opened here"; fi
 seconds=15
 if [ -n "${STRAKE_SLOW-}" ]; then seconds=1800; fi
 

@@ -21,8 +21,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <sys/resource.h>
-#include <time.h>
 
 #include "posix_caps.h"
 
@@ -255,8 +253,6 @@ static void run(const char *const *only, int n_only)
 {
 	int ran = 0;
 
-	long begin;
-	struct timespec now;
 	object_begin(false);
 	for (size_t i = 0; i < COUNT(groups); i++) {
 		bool wanted = n_only == 0;
@@ -266,24 +262,7 @@ static void run(const char *const *only, int n_only)
 		if (!wanted)
 			continue;
 		group_name = groups[i]->name;
-		begin = clock_gettime(CLOCK_MONOTONIC, &now) == 0
-				? now.tv_sec * 1000 + now.tv_nsec / 1000000
-				: 0;
 		groups[i]->run();
-		if (getenv("POSIX_TIMES")) {
-			struct rusage a, b;
-			clock_gettime(CLOCK_MONOTONIC, &now);
-			getrusage(RUSAGE_SELF, &a);
-			getrusage(RUSAGE_CHILDREN, &b);
-			fprintf(stderr, "TIME %s wall %ld cpu %ld\n", group_name,
-				now.tv_sec * 1000 + now.tv_nsec / 1000000 - begin,
-				(a.ru_utime.tv_sec + a.ru_stime.tv_sec + b.ru_utime.tv_sec +
-				 b.ru_stime.tv_sec) *
-						1000L +
-					(a.ru_utime.tv_usec + a.ru_stime.tv_usec +
-					 b.ru_utime.tv_usec + b.ru_stime.tv_usec) /
-						1000);
-		}
 		ran++;
 		if (access(".", F_OK) != 0 && errno == ENOTCONN)
 			die("the file system has gone away");
