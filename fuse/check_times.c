@@ -91,37 +91,45 @@ int times_begin(struct checker *c, int dirfd, const char *name)
 	return r < 0 ? r : 1;
 }
 
-static int apply(int dirfd, const char *name, const struct record *r)
+/* Where anybody can have written the record, it does not make a program setuid. */
+static int apply(struct checker *c, int fd, const struct record *r)
 {
 	struct stat st;
-	int code = upper_stat(dirfd, name, &st);
+	int code = upper_stat(fd, "", &st);
+	bool file = code == 0 && S_ISREG(st.st_mode) && !c->options->userxattr;
 
-	if (code == 0 && S_ISREG(st.st_mode) && (st.st_mode & 07777) != (r->mode & 07777))
-		code = upper_chmod(dirfd, name, r->mode & 07777);
-	if (code == 0 && S_ISREG(st.st_mode) && r->n_caps)
-		code = xat_set(dirfd, name, CAPABILITY, r->caps, r->n_caps, 0);
-	return code < 0 ? code : upper_utimens(dirfd, name, r->times);
+	if (file && (st.st_mode & 07777) != (r->mode & 07777))
+		code = upper_chmod(fd, "", r->mode & 07777);
+	if (file && code == 0 && r->n_caps)
+		code = xat_set(fd, "", CAPABILITY, r->caps, r->n_caps, 0);
+	return code < 0 ? code : upper_utimens(fd, "", r->times);
+}
+
+/* By a descriptor of the file itself, whatever its name may lead to by now. */
+static int end_at(struct checker *c, int fd, const char *key)
+{
+	char text[RECORD_MAX];
+	struct record record;
+	ssize_t n = xat_get(fd, "", key, text, sizeof(text) - 1);
+	int r = 0;
+
+	if (n < 0 && n != -ERANGE)
+		return n == -ENODATA || n == -ENOTSUP ? 0 : (int)n;
+	text[n < 0 ? 0 : n] = '\0';
+	if (parse(text, &record))
+		r = apply(c, fd, &record);
+	return r < 0 && r != -EINVAL ? r : xat_remove(fd, "", key);
 }
 
 int times_end(struct checker *c, int dirfd, const char *name)
 {
-	char key[64], text[RECORD_MAX];
-	struct record record;
-	ssize_t n;
-	int r = 0;
+	_cleanup_fd_ int own = *name ? upper_open_path(dirfd, name) : -1;
+	char key[64];
 
+	if (*name && own < 0)
+		return own;
 	full_key(c, key);
-	n = xat_get(dirfd, name, key, text, sizeof(text) - 1);
-	if (n == -ENODATA || n == -ENOTSUP)
-		return 0;
-	if (n >= 0) {
-		text[n] = '\0';
-		if (parse(text, &record))
-			r = apply(dirfd, name, &record);
-	} else if (n != -ERANGE) {
-		return (int)n;
-	}
-	return r < 0 ? r : xat_remove(dirfd, name, key);
+	return end_at(c, *name ? own : dirfd, key);
 }
 
 int level_change(struct checker *c, struct level *l, int fd)

@@ -88,6 +88,12 @@ void op_setattr(struct server *s, struct request *r)
 		c.st.st_uid = (uid_t)-1;
 		c.st.st_gid = (gid_t)-1;
 	}
+	/* Of a size that does not change the kernel does not think that it is a change. */
+	if (s->wire.options.writeback && c.size && !c.mtime && S_ISREG(n->type) &&
+	    overlay_getattr(&s->overlay, n, &st) == 0) {
+		c.mtime = true;
+		c.st.st_mtim = st.st_mtim;
+	}
 	if (c.size && n->layer)
 		loop_hand_over(); /* data may be copied */
 	error = overlay_setattr(&s->overlay, n, &c, &st);
