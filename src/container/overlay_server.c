@@ -28,6 +28,7 @@
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -276,7 +277,9 @@ void overlay_server_end(struct overlay_server *s, bool discard)
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
 	while (!s->ended && !reap(s, WNOHANG)) {
-		const int sig = sigwaitinfo(&set, NULL);
+		/* a SIGCHLD that came before is not waited for: its blocking is the caller's */
+		const struct timespec tick = {.tv_nsec = 100000000};
+		const int sig = sigtimedwait(&set, NULL, &tick);
 
 		if (sig == SIGINT || sig == SIGTERM) {
 			log_warning("the overlay server is killed before it has written out all: "
