@@ -224,8 +224,7 @@ int listing_make(struct overlay *o, struct dir *d)
 	if (!l)
 		return -ENOMEM;
 	for (unsigned int i = 0; r == 0 && i < d->n; i++) {
-		struct making m = {d->stack[i], l,
-				   i + 1 < d->n && mark_has_xattr_whiteouts(d->stack[i])};
+		struct making m = {d->stack[i], l, mark_has_xattr_whiteouts(d->stack[i])};
 
 		r = m.place->layer->source->list(m.place, one_entry, &m);
 	}
@@ -357,6 +356,12 @@ static int add(struct listing *l, const char *name, mode_t type, unsigned int la
 	return 0;
 }
 
+/* Names that came and went stay in it. */
+static bool is_mostly_gone(const struct listing *l)
+{
+	return l->sorted.n + l->added.n > 2 * l->live + 4 * MERGE_AT;
+}
+
 void listing_put(struct overlay *o, struct dir *d, const char *name, mode_t type,
 		 unsigned int layer)
 {
@@ -372,8 +377,8 @@ void listing_put(struct overlay *o, struct dir *d, const char *name, mode_t type
 		e->gone = false;
 		e->type = (uint8_t)(type >> 12);
 		e->layer = (uint16_t)layer;
-	} else if (add(l, name, type, layer) < 0) {
-		listing_drop(o, d);
+	} else if (add(l, name, type, layer) < 0 || is_mostly_gone(l)) {
+		listing_drop(o, d); /* it is made again when it is asked for */
 	}
 }
 

@@ -1,6 +1,7 @@
 /* strake-overlayfs: options, layers, mount, serve. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -131,7 +132,12 @@ static int serve(struct server *s, struct options *o, struct err *err)
 static int run(struct options *o, struct err *err)
 {
 	static struct server s;
+	static char mountpoint[PATH_MAX];
 	int r;
+
+	/* a server in the background is not where it was started */
+	if (o->mountpoint && realpath(o->mountpoint, mountpoint))
+		o->mountpoint = mountpoint;
 
 	o->overlay.trusted = !o->userxattr && is_real_root();
 	if (o->check)

@@ -152,9 +152,9 @@ bool mark_is_whiteout(struct place *dir, const char *name, const struct stat *st
 
 	if (whiteout_is_device(st))
 		return true;
-	/* Only below the topmost layers that images bring; the kernel writes them nowhere itself.
-	 */
-	if (!S_ISREG(st->st_mode) || st->st_size || dir->layer->upper || st->st_blocks)
+	/* Only in layers that images bring; the kernel writes them nowhere itself. Blocks say
+	 * nothing: they are also those of the xattrs. */
+	if (!S_ISREG(st->st_mode) || st->st_size || dir->layer->upper)
 		return false;
 	return source->getxattr(dir, name, "user.overlay." MARK_WHITEOUT, value, sizeof(value)) >=
 		       0 ||

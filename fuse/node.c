@@ -191,7 +191,9 @@ struct node *node_add_name(struct node_table *t, struct node *n, struct node *pa
 	s = name_shard(t, name->hash);
 	pthread_mutex_lock(&s->lock);
 	other = find_name(s, name->hash, parent, text);
-	if (other && try_ref(other->node)) {
+	if (other && other->node == n) {
+		ret = n; /* by a lookup of the same name at the same time; it has its count */
+	} else if (other && try_ref(other->node)) {
 		ret = other->node;
 	} else {
 		grow_names(s);

@@ -221,7 +221,7 @@ static int set_flag(struct parser *p, const char *key, const char *text)
 {
 	struct options *o = p->o;
 	struct overlay_config *c = &o->overlay;
-	bool one = false, fetched;
+	bool one = false, root = false;
 	int r = 0;
 
 	if (str_eq(key, "redirect_dir")) {
@@ -229,7 +229,7 @@ static int set_flag(struct parser *p, const char *key, const char *text)
 	} else if (str_eq(key, "metacopy")) {
 		r = set_bool(p, key, text, &c->metacopy);
 	} else if (str_eq(key, "volatile")) {
-		c->is_volatile = true;
+		r = set_bool(p, key, text, &c->is_volatile);
 	} else if (str_eq(key, "userxattr")) {
 		o->userxattr = true;
 	} else if (str_eq(key, "writeback")) {
@@ -246,8 +246,8 @@ static int set_flag(struct parser *p, const char *key, const char *text)
 	} else if (str_eq(key, "acl")) {
 		c->acl = true;
 	} else if (str_eq(key, "squash_to_root")) {
-		r = set_bool(p, key, text, &fetched);
-		c->owner.squash_uid = c->owner.squash_gid = fetched;
+		r = set_bool(p, key, text, &root);
+		c->owner.squash_uid = c->owner.squash_gid = root;
 		c->owner.to_uid = c->owner.to_gid = 0;
 	} else if (str_eq(key, "debug")) {
 		o->debug = o->foreground = true;
@@ -323,12 +323,13 @@ static int parse_list(struct parser *p, const char *list)
 static int parse_fd(struct parser *p, const char *key, const char *text, int *ret)
 {
 	uint64_t n;
-	int r = set_number(p, key, text, 1 << 20, &n);
 
-	if (r == 0 && fcntl((int)n, F_SETFD, FD_CLOEXEC) < 0)
+	if (set_number(p, key, text, 1 << 20, &n) < 0)
+		return -p->err->code;
+	if (fcntl((int)n, F_SETFD, FD_CLOEXEC) < 0)
 		return err_sys(p->err, errno, "descriptor %s of '%s'", text, key);
 	*ret = (int)n;
-	return r;
+	return 0;
 }
 
 /* Option strings of any length come through a descriptor: an argument has at most 128 KiB. */

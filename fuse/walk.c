@@ -11,6 +11,7 @@
 #include "fuse/walk.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -73,21 +74,26 @@ static bool is_bottom(const struct overlay *o, const struct place *p)
 struct step {
 	struct place *at; /* the directory reached, counted; NULL when it is not there */
 	bool stop;	  /* nothing below this layer counts */
-	char *redirect;	  /* in further layers the path is this, or NULL */
+	char *redirect;	  /* the way so far, in further layers; NULL while it is the same */
 };
 
-static char *replace_head(const char *path, const char *name, const char *rest,
-			  const char *redirect)
+/* The way goes on by a name beside the component at `at`, or anew by an absolute path. */
+static int redirect_to(struct step *s, const char *path, const char *at, const char *to)
 {
-	size_t head = *redirect == '/' ? 0 : (size_t)(name - path);
-	char *out = malloc(head + strlen(redirect) + strlen(rest) + 1);
+	size_t head = s->redirect ? strlen(s->redirect) : (size_t)(at - path);
+	char *way;
 
-	if (!out)
-		return NULL;
-	memcpy(out, path, head);
-	memcpy(out + head, redirect, strlen(redirect));
-	memcpy(out + head + strlen(redirect), rest, strlen(rest) + 1);
-	return out;
+	if (!s->redirect && head)
+		head--; /* the slash */
+	if (*to == '/')
+		way = strdup(to);
+	else if (asprintf(&way, "%.*s/%s", (int)head, s->redirect ? s->redirect : path, to) < 0)
+		way = NULL;
+	if (!way)
+		return -ENOMEM;
+	free(s->redirect);
+	s->redirect = way;
+	return 0;
 }
 
 /* Goes down one component. 0 with s->at moved (NULL: not there), or -errno. */
@@ -122,29 +128,29 @@ static int step_down(struct overlay *o, struct step *s, const char *path, const 
 		return r;
 	if (m.opaque || mark_has_opaque_file(s->at))
 		s->stop = true;
-	if (m.redirect) {
-		free(s->redirect);
-		s->redirect = replace_head(path, at, at + len, m.redirect);
-		if (!s->redirect)
-			return -ENOMEM;
-	}
-	return 0;
+	if (m.redirect)
+		return redirect_to(s, path, at, m.redirect);
+	return s->redirect ? redirect_to(s, path, at, name) : 0;
 }
 
 static int walk_layer(struct overlay *o, struct layer *layer, const char *path, struct step *s)
 {
+	const char *at = path + strspn(path, "/");
 	int r = 0;
 
 	*s = (struct step){.at = place_ref(layer->root)};
-	for (const char *at = path; r == 0 && s->at && *at;) {
-		size_t len;
+	while (r == 0 && *at) {
+		size_t len = strcspn(at, "/");
 
-		at += strspn(at, "/");
-		len = strcspn(at, "/");
-		if (len)
-			r = step_down(o, s, path, at, len);
+		r = step_down(o, s, path, at, len);
+		if (r < 0 || !s->at)
+			break;
 		at += len;
+		at += strspn(at, "/");
 	}
+	/* what this layer does not have is looked for in further ones by the way so far */
+	if (r == 0 && s->redirect && *at)
+		r = redirect_to(s, path, at, at);
 	if (r < 0) {
 		place_unrefp(&s->at);
 		free(s->redirect);
@@ -243,45 +249,84 @@ static char *parent_of(const char *path, const char **ret_name)
 	return strndup(path, (size_t)(slash - path));
 }
 
-static bool has_data(struct overlay *o, struct place *p, const char *name)
+/* Where a search for data goes on: in directories, topmost first, by a name. */
+struct search {
+	struct found dirs;
+	unsigned int next;
+	char name[256];
+};
+
+/* A redirect from a file of that layer. */
+static int search_elsewhere(struct overlay *o, unsigned int layer, const char *redirect,
+			    struct search *s)
+{
+	_cleanup_free_ char *parent = NULL;
+	const char *base = redirect;
+
+	if (*redirect == '/') {
+		parent = parent_of(redirect, &base);
+		if (!parent)
+			return -ENOMEM;
+		found_release(&s->dirs);
+		s->next = 0;
+	}
+	memcpy(s->name, base, strlen(base) + 1);
+	return parent ? walk_path(o, layer + 1, parent, &s->dirs) : 0;
+}
+
+/* The next layer's file of that name: 1 when it has the data, 0 when it is yet another copy
+ * without, and the search goes on; -ENOENT when there is none, or -errno. */
+static int search_step(struct overlay *o, struct search *s)
 {
 	_cleanup_marks_ struct marks m = {0};
 	struct stat st;
 
-	return ask(p, name, false, &st) == PRESENT && S_ISREG(st.st_mode) &&
-	       (is_bottom(o, p) || (marks_read(p, name, S_IFREG, &m) == 0 && !m.metacopy));
+	for (; s->next < s->dirs.n; s->next++) {
+		struct place *p = s->dirs.stack[s->next];
+		int r = ask(p, s->name, true, &st);
+
+		if (r == NOTHING)
+			continue;
+		if (r < 0 || r == HIDDEN || !S_ISREG(st.st_mode))
+			return r < 0 ? r : -ENOENT;
+		r = is_bottom(o, p) ? 0 : marks_read(p, s->name, S_IFREG, &m);
+		if (r < 0 || !m.metacopy)
+			return r < 0 ? r : 1;
+		s->next++;
+		return m.redirect ? search_elsewhere(o, p->layer->index, m.redirect, s) : 0;
+	}
+	return -ENOENT;
 }
 
 /* The data of a metadata-only copy in d->stack[i]. Not finding them is no error yet: reading is. */
 static int find_data(struct overlay *o, struct dir *d, unsigned int i, const char *name,
 		     struct found *f)
 {
-	const char *base = f->marks.redirect ? f->marks.redirect : name;
-	_cleanup_found_ struct found dirs = {0};
-	bool elsewhere = *base == '/';
+	struct search s = {0};
+	unsigned int layer = d->stack[i]->layer->index;
 	int r = 0;
 
-	if (elsewhere) {
-		_cleanup_free_ char *parent = parent_of(base, &base);
-
-		r = parent ? walk_path(o, d->stack[i]->layer->index + 1, parent, &dirs) : -ENOMEM;
-	}
-	for (i++; !elsewhere && r == 0 && i < d->n; i++)
-		r = push(&dirs, place_ref(d->stack[i]));
-	for (unsigned int j = 0; r == 0 && !f->data && j < dirs.n; j++) {
-		if (!has_data(o, dirs.stack[j], base))
-			continue;
-		f->data_name = strdup(base);
-		f->data = place_ref(dirs.stack[j]);
+	memcpy(s.name, name, strlen(name) + 1);
+	for (i++; r == 0 && i < d->n; i++)
+		r = push(&s.dirs, place_ref(d->stack[i]));
+	if (r == 0 && f->marks.redirect)
+		r = search_elsewhere(o, layer, f->marks.redirect, &s);
+	while (r == 0)
+		r = search_step(o, &s);
+	if (r == 1) {
+		f->data_name = strdup(s.name);
+		f->data = place_ref(s.dirs.stack[s.next]);
 		r = f->data_name ? 0 : -ENOMEM;
 	}
-	return r;
+	found_release(&s.dirs);
+	return r == -ENOENT ? 0 : r;
 }
 
-/* A metadata-only copy has no blocks of its own: of others, the marks need not be read for that. */
+/* In lower layers any file may be one. How many blocks it has does not tell: they are also those of
+ * its xattrs. */
 static bool may_be_metacopy(const struct stat *st)
 {
-	return S_ISREG(st->st_mode) && st->st_blocks * 512 < st->st_size;
+	return S_ISREG(st->st_mode) && st->st_size > 0;
 }
 
 static int add_file(struct overlay *o, struct dir *d, unsigned int i, const char *name,
