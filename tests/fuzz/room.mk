@@ -79,3 +79,15 @@ tests_fuzz_fuzz_unpack_SOURCES = tests/fuzz/fuzz_unpack.c
 tests_fuzz_fuzz_unpack_LDFLAGS = $(fuzz_ldflags)
 tests_fuzz_fuzz_unpack_LDADD = $(fuzz_unpack_libs)
 endif
+
+check_PROGRAMS += tests/fuzz/replay_overlay_options
+TESTS += tests/fuzz/replay_overlay_options
+fuzz_overlay_options_libs = liboverlay.a libformat.a libbase.a -lpthread
+tests_fuzz_replay_overlay_options_SOURCES = tests/fuzz/fuzz_overlay_options.c $(replay_sources)
+tests_fuzz_replay_overlay_options_LDADD = $(fuzz_overlay_options_libs)
+if FUZZ
+noinst_PROGRAMS += tests/fuzz/fuzz_overlay_options
+tests_fuzz_fuzz_overlay_options_SOURCES = tests/fuzz/fuzz_overlay_options.c
+tests_fuzz_fuzz_overlay_options_LDFLAGS = $(fuzz_ldflags)
+tests_fuzz_fuzz_overlay_options_LDADD = $(fuzz_overlay_options_libs)
+endif

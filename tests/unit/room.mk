@@ -12,5 +12,6 @@ include tests/unit/layer.mk
 include tests/unit/ns.mk
 include tests/unit/container.mk
 include tests/unit/plan.mk
+include tests/unit/fuse.mk
 include tests/unit/cmd.mk
 endif
