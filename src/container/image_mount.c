@@ -18,10 +18,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,9 +37,11 @@
 #include "container/state.h"
 #include "container/state_impl.h"
 #include "ns/fusermount.h"
+#include "ns/mountinfo.h"
 
 #define FSNAME "strake" /* as in overlay_server_options() */
-#define WAIT_MS 10000
+#define WAIT_MS 10000	/* for a server to end */
+#define LINGER_MS 500	/* before it is asked who keeps it */
 #define POLL_MS 10
 
 /* What a record says of a path: JSON has no words for every file name. */
@@ -256,37 +260,86 @@ static int find_mountpoint(const char *typed, char **ret, struct err *err)
 	return 0;
 }
 
-/* The server ends when the mount is gone; its upper is not to be removed below it. */
-static int wait_for_end(struct store *s, const struct container_state *c, struct err *err)
+/* Whether the record's server ended within that time. */
+static bool ends_within(int dir, int ms)
 {
 	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
-	_cleanup_fd_ int dir =
-		openat(s->containers, c->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct err ignored = ERR_INIT;
 
-	for (int ms = 0; dir >= 0 && state_is_locked(dir, &ignored) == 1; ms += POLL_MS) {
-		if (ms >= WAIT_MS)
-			return err_set(err, EBUSY,
-				       "the overlay server of '%s' (process %d) does not end",
-				       c->mountpoint, c->pid);
+	for (int waited = 0; state_is_locked(dir, &ignored) == 1; waited += POLL_MS) {
+		if (waited >= ms)
+			return false;
 		nanosleep(&pause, NULL);
 	}
-	return 0;
+	return true;
+}
+
+/* The pid is the server's as long as the lock is held: looked at when the pidfd is there. */
+static void ask_to_end(int dir, int pid)
+{
+	_cleanup_fd_ int process = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	struct err ignored = ERR_INIT;
+
+	if (process >= 0 && state_is_locked(dir, &ignored) == 1)
+		(void)syscall(SYS_pidfd_send_signal, process, SIGTERM, NULL, 0);
+}
+
+/* A server ends when its file system is mounted nowhere; its upper is not to be removed below it.
+ * Where a container was given the directory, that goes on. A mount namespace that was made
+ * meanwhile and has a copy of the mount, not known to it, may last for days: then the server is
+ * told. */
+static int wait_for_end(struct store *s, const struct container_state *c, const char *path,
+			const struct mountinfo_mount *m, struct err *err)
+{
+	_cleanup_fd_ int dir =
+		openat(s->containers, c->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_free_ char *name = NULL;
+	pid_t holder;
+
+	if (dir < 0 || ends_within(dir, LINGER_MS))
+		return 0;
+	holder = mountinfo_holder(path, m, &name);
+	if (holder) {
+		err_set(err, EBUSY, "'%s' is unmounted here, but process %d (%s) has it elsewhere",
+			c->mountpoint, holder, name);
+		return err_hint(err, "when that has ended, 'strake gc' removes what is left");
+	}
+	ask_to_end(dir, c->pid);
+	if (ends_within(dir, WAIT_MS))
+		return 0;
+	return err_set(err, EBUSY, "the overlay server of '%s' (process %d) does not end",
+		       c->mountpoint, c->pid);
 }
 
 static int forget(struct store *s, const struct container_list *list, const char *dir,
-		  struct err *err)
+		  const struct mountinfo_mount *m, struct err *err)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < list->n; i++) {
 		if (!is_recorded(list->items[i].mountpoint, dir))
 			continue;
-		r = wait_for_end(s, &list->items[i], err);
+		r = wait_for_end(s, &list->items[i], dir, m, err);
 		if (r == 0)
 			r = container_remove(s, &list->items[i], err);
 	}
 	return r;
+}
+
+/* What was written reaches the server also where a copy of the mount keeps the file system; that
+ * writes to no disk. A dead server's has nothing to say. */
+static int unmount(const char *path, struct mountinfo_mount *ret, struct err *err)
+{
+	int r = mountinfo_find(path, ret, err), fd;
+
+	if (r < 0)
+		return r;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd >= 0) {
+		(void)syncfs(fd);
+		close(fd);
+	}
+	return fusermount_unmount(path, err);
 }
 
 /* The records of that directory: how many there are, and whether one has its server. */
@@ -309,6 +362,7 @@ int image_unmount(struct store *s, const char *dir, struct err *err)
 	_cleanup_free_ char *path = NULL;
 	struct container_list list = {0};
 	bool mounted, alive;
+	struct mountinfo_mount m = {0};
 	size_t n;
 	int r = find_mountpoint(dir, &path, err);
 
@@ -321,7 +375,7 @@ int image_unmount(struct store *s, const char *dir, struct err *err)
 	if (n == 0 && !mounted)
 		r = err_set(err, ENOENT, "'%s' is not where strake mounted an image", dir);
 	else if (mounted)
-		r = fusermount_unmount(path, err);
+		r = unmount(path, &m, err);
 	else if (alive)
 		r = err_set(err, EBUSY,
 			    "the image on '%s' is mounted in another mount namespace or on another "
@@ -330,7 +384,7 @@ int image_unmount(struct store *s, const char *dir, struct err *err)
 	if (r == -EBUSY && mounted)
 		err_hint(err, "end what uses it, or leave it, and try again");
 	if (r == 0)
-		r = forget(s, &list, path, err);
+		r = forget(s, &list, path, &m, err);
 	container_list_release(&list);
 	return r;
 }

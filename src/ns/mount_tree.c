@@ -12,64 +12,7 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/path.h"
-#include "base/vec.h"
-
-#define MOUNTINFO_MAX (64 * LIMIT_MIB)
-
-struct mount_line {
-	int id, parent;
-	char *point; /* as mountinfo has it, unescaped; into the text */
-	bool below;
-};
-
-/* mountinfo writes blank, tab, newline and backslash as \ooo. In place. */
-static void unescape(char *s)
-{
-	char *out = s;
-
-	while (*s != '\0') {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' &&
-		    s[3] >= '0' && s[3] <= '7') {
-			*out++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
-			s += 4;
-		} else {
-			*out++ = *s++;
-		}
-	}
-	*out = '\0';
-}
-
-/* Source: proc(5): "ID parent major:minor root mount-point options ...". Cuts the text into lines.
- */
-static size_t parse_mountinfo(char *text, struct mount_line **ret)
-{
-	struct mount_line *lines = NULL;
-	size_t n = 0, cap = 0;
-	char *save = NULL;
-
-	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		struct mount_line m = {0};
-		char *p = line;
-		char *end;
-
-		if (sscanf(line, "%d %d", &m.id, &m.parent) != 2)
-			continue;
-		for (int field = 0; field < 4 && p; field++) {
-			p = strchr(p, ' ');
-			p = p ? p + 1 : NULL;
-		}
-		end = p ? strchr(p, ' ') : NULL;
-		if (!end)
-			continue;
-		*end = '\0';
-		m.point = p;
-		unescape(m.point);
-		lines = vec_grow(lines, &cap, n + 1, sizeof(*lines));
-		lines[n++] = m;
-	}
-	*ret = lines;
-	return n;
-}
+#include "ns/mountinfo.h"
 
 /* The id of the mount that path leads to. */
 static int mount_id(const char *path, struct err *err)
@@ -92,20 +35,20 @@ static int mount_id(const char *path, struct err *err)
 	return (int)strtol(p + 7, NULL, 10);
 }
 
-/* Marks what hangs below mount `top`. Parents come before their children in few kernels only, so
- * until nothing changes. */
-static void mark_below(struct mount_line *lines, size_t n, int top)
+/* Sets below[i] for what hangs below mount `top`. Parents come before their children in few kernels
+ * only, so until nothing changes. */
+static void mark_below(const struct mountinfo_line *lines, bool *below, size_t n, int top)
 {
 	bool changed = true;
 
 	for (size_t i = 0; i < n; i++)
-		lines[i].below = lines[i].id == top;
+		below[i] = lines[i].id == top;
 	while (changed) {
 		changed = false;
 		for (size_t i = 0; i < n; i++) {
-			for (size_t k = 0; k < n && !lines[i].below; k++) {
-				if (lines[k].below && lines[k].id == lines[i].parent)
-					lines[i].below = changed = true;
+			for (size_t k = 0; k < n && !below[i]; k++) {
+				if (below[k] && lines[k].id == lines[i].parent)
+					below[i] = changed = true;
 			}
 		}
 	}
@@ -142,7 +85,8 @@ static int target_path(int target_fd, const char *target, char out[4096], struct
 int mount_tree_remount(int target_fd, const char *target, unsigned long ms_flags,
 		       unsigned long propagation, bool recursive, struct err *err)
 {
-	_cleanup_free_ struct mount_line *lines = NULL;
+	_cleanup_free_ struct mountinfo_line *lines = NULL;
+	_cleanup_free_ bool *below = NULL;
 	_cleanup_free_ char *text = NULL;
 	char path[4096];
 	size_t n;
@@ -161,13 +105,13 @@ int mount_tree_remount(int target_fd, const char *target, unsigned long ms_flags
 	top = mount_id(path, err);
 	if (top < 0)
 		return top;
-	r = fd_read_file(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL, err);
+	r = mountinfo_read(&text, &lines, &n, err);
 	if (r < 0)
 		return r;
-	n = parse_mountinfo(text, &lines);
-	mark_below(lines, n, top);
+	below = xcalloc(n, sizeof(*below));
+	mark_below(lines, below, n, top);
 	for (size_t i = 0; i < n && r == 0; i++) {
-		if (lines[i].below)
+		if (below[i])
 			r = remount_one(lines[i].point, ms_flags, err);
 	}
 	return r;

@@ -177,6 +177,34 @@ ok strake umount "$T/m"
 check "is unmounted" not_mounted "$T/m"
 gone "a server that ended"
 
+it "a mount namespace that was made meanwhile"
+# in_namespace COMMANDS: which go on in a mount namespace of their own, as $holder
+in_namespace() {
+	unshare -Urm --propagation private sh -c "$1; touch '$T/made'; exec sleep 60" &
+	holder=$!
+	until_true 20 test -e "$T/made"
+	rm -f "$T/made"
+}
+mkdir "$T/elsewhere"
+ok strake mount --rw busybox "$T/m"
+pid=$(server "$T/m")
+in_namespace "mount --bind '$T/m' '$T/elsewhere'"
+fails_with 125 "unmounted here, but process $holder .sleep. has it elsewhere.*gc" strake umount "$T/m"
+check "is unmounted" not_mounted "$T/m"
+kill "$holder"
+check "the server ends with it" until_true 20 ended "$pid"
+ok strake gc
+gone "gc"
+ok strake mount --upper "$T/up2" busybox "$T/m"
+pid=$(server "$T/m")
+in_namespace true
+ok sh -c "echo kept >'$T/m/kept'"
+ok strake umount "$T/m"
+check "a mere copy: the server is told to end" ended "$pid"
+eq "what was written is there" "$(cat "$T/up2/upper/kept")" kept
+kill "$holder"
+gone "a mere copy"
+
 it "where one may not mount"
 fails_with 125 . strake mount busybox /proc
 gone "a refusal"
