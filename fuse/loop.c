@@ -81,6 +81,11 @@ static void offer(struct loop *l)
 	pthread_mutex_unlock(&l->lock);
 }
 
+static bool is_at_work(uint64_t lead)
+{
+	return LEAD_THREAD(lead) != NOBODY && (lead & 1);
+}
+
 static bool take_away(struct loop *l, uint64_t lead)
 {
 	if (!atomic_compare_exchange_strong(&l->lead, &lead, LEAD(NOBODY, 0)))
@@ -132,7 +137,7 @@ static void end(struct loop *l, int error)
 
 static void wake_watchdog(struct loop *l)
 {
-	if (atomic_load_explicit(&l->watching, memory_order_relaxed) || l->max == 1)
+	if (atomic_load(&l->watching) || l->max == 1)
 		return;
 	pthread_mutex_lock(&l->lock);
 	atomic_store(&l->watching, true);
@@ -203,7 +208,7 @@ static void watch(struct loop *l)
 		(void)nanosleep(&tick, NULL);
 		now = atomic_load(&l->lead);
 		quiet = now == seen ? quiet + 1 : 0;
-		if (now == seen && (now & 1) && LEAD_THREAD(now) != NOBODY && take_away(l, now))
+		if (now == seen && is_at_work(now) && take_away(l, now))
 			quiet = 0;
 		seen = now;
 	}
@@ -222,8 +227,11 @@ static void *watchdog_main(void *arg)
 			return NULL;
 		}
 		pthread_mutex_unlock(&l->lock);
-		watch(l);
-		atomic_store(&l->watching, false);
+		/* a request that began meanwhile found it watching, and did not wake it */
+		do {
+			watch(l);
+			atomic_store(&l->watching, false);
+		} while (is_at_work(atomic_load(&l->lead)) && !atomic_exchange(&l->watching, true));
 	}
 }
 
