@@ -44,9 +44,7 @@ static int read_fake(bool trusted, bool upper, mode_t type, const struct fake_xa
 		{prefix "opaque", "y", WHOLE}, {prefix "redirect", "/x", WHOLE},                   \
 			{prefix "metacopy", "", 0}, {prefix "impure", "y", WHOLE},                 \
 			{prefix "strake.ino", "1f", WHOLE}, {prefix "origin", "\0\1", 2},          \
-		{                                                                                  \
-			NULL                                                                       \
-		}                                                                                  \
+			{.key = NULL},                                                             \
 	}
 
 START_TEST(believed)
