@@ -7,9 +7,10 @@
  *
  * fuse: the same layers and the same upper, served by strake-overlayfs (overlay_server.c), for
  * kernels before 5.11, for file systems that the kernel's overlay refuses as upper (NFS, Lustre,
- * GPFS), and where layers hold ".wh." files. It is mounted here and served from outside. With a
- * range of ids it shows files with their true owners; with a single one everything as the
- * container's user's.
+ * GPFS), and where layers hold ".wh." files. It is mounted here and served from outside, but with
+ * the power over files that this user namespace gives: what is closed to its owner is not to its
+ * root. With a range of ids it shows files with their true owners; with a single one everything as
+ * the container's user's.
  *
  * copy: the layers flattened into the container's own directory, where there is no /dev/fuse
  * either. It gives the files their true owners on disk, when a range of ids is mapped.
@@ -352,7 +353,7 @@ int rootfs_serve(const struct rootfs *r, const struct identity *id, int fuse, in
 	const struct overlay_spawn spawn = {
 		.options = options,
 		.fuse = fuse,
-		.userns = id->range ? userns : -1,
+		.userns = userns,
 		.input = -1,
 	};
 

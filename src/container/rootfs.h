@@ -26,8 +26,8 @@ void rootfs_release(struct rootfs *r);
  * *ret_private: a small tmpfs that no path leads to, for files made at the start. */
 int rootfs_stack(const struct rootfs *r, int socket, int *ret_private, struct err *err);
 
-/* In the parent: starts the server of the root that was mounted on `fuse`, by the identity of the
- * container whose user namespace is `userns`. */
+/* In the parent: starts the server of the root that was mounted on `fuse`, in `userns`, the
+ * container's user namespace, of which `id` is the identity. */
 int rootfs_serve(const struct rootfs *r, const struct identity *id, int fuse, int userns,
 		 struct overlay_server *ret, struct err *err);
 

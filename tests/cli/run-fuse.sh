@@ -67,6 +67,13 @@ if [ "$IDENTITY" = range ]; then
 	prints "$me 1:2" fuse --userns=keep-id -u 0 busybox sh -c "touch /f /g && chown $me /f && chown 1:2 /g && stat -c %u:%g /f /g | tr '\n' ' ' | sed 's/ \$//'"
 fi
 
+it "what its owner may not enter"
+closed='mkdir d && echo hi >d/f && chmod 000 d/f d && echo more >>d/f && mkdir d/x && cat d/f && ls d && mv d e && rm -r e && echo gone; chmod 0 etc; cat etc/hostname'
+for userns in single $([ "$IDENTITY" = single ] || echo auto); do
+	prints "hi more f x gone box" fuse --userns="$userns" --hostname box busybox sh -c "{ $closed; } | tr '\n' ' ' | sed 's/ \$//'"
+done
+fails_with 1 'ermission' fuse --userns=keep-id busybox sh -c 'cd /tmp && mkdir d && chmod 000 d && ls d'
+
 it "layers"
 ok strake pull -q "$REGISTRY/zoo"
 prints "" fuse --userns=single "$REGISTRY/zoo" sh /check.sh
