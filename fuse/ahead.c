@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fuse/dir.h"
@@ -11,9 +12,14 @@
 enum {
 	ENTRIES_MAX = 2000, /* looked at for one directory, with those below it */
 	DEPTH_MAX = 2,	    /* of those below it */
-	FILES = 16,	    /* read ahead at once */
-	FILE_MAX = 131072,  /* bytes of each */
-	SLOW_READS = 2,	    /* in a directory, before neighbours are read */
+	/* A look at a directory from the system's caches takes less: for all of it, and an entry.
+	 */
+	QUICK_NS = 100000,
+	QUICK_ENTRY_NS = 10000,
+	SLOW_FOR_NS = 100000000, /* how long a slow look makes the next ones expected to be so */
+	FILES = 16,		 /* read ahead at once */
+	FILE_MAX = 131072,	 /* bytes of each */
+	SLOW_READS = 2,		 /* in a directory, before neighbours are read */
 };
 
 static void add(struct ahead *a, struct ahead_task task)
@@ -34,25 +40,59 @@ static void add(struct ahead *a, struct ahead_task task)
 		node_unref(&a->overlay->nodes, task.file);
 }
 
+uint64_t ahead_clock(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+void ahead_took(struct ahead *a, uint64_t since, unsigned int entries)
+{
+	const uint64_t now = ahead_clock();
+
+	if (now - since > QUICK_NS + (uint64_t)entries * QUICK_ENTRY_NS)
+		atomic_store_explicit(&a->slow_until, now + SLOW_FOR_NS, memory_order_relaxed);
+}
+
 void ahead_directory(struct ahead *a, struct place *p)
 {
-	if (atomic_load_explicit(&a->running, memory_order_relaxed))
+	if (atomic_load_explicit(&a->running, memory_order_relaxed) &&
+	    ahead_clock() < atomic_load_explicit(&a->slow_until, memory_order_relaxed))
 		add(a, (struct ahead_task){.place = place_ref(p)});
 }
 
 /* --- directories */
 
 struct looking {
+	struct ahead *ahead;
 	struct place *place;
 	unsigned int depth;
+	bool again; /* its entries were looked at; what is below them was not all */
 	unsigned int *left;
 };
 
+/* Whether the directory was looked at not long ago. */
+static bool was_seen(struct ahead *a, struct place *p)
+{
+	struct stat st;
+	uint64_t *slot;
+	bool seen;
+
+	if (p->layer->source->stat(p, "", &st) < 0)
+		return true;
+	slot = &a->seen[(st.st_ino ^ p->layer->index) % AHEAD_SEEN];
+	seen = *slot == st.st_ino;
+	*slot = st.st_ino;
+	return seen;
+}
+
 static int look_at_entry(void *arg, const char *name, uint64_t ino, mode_t type);
 
-static void look_at_dir(struct place *p, unsigned int depth, unsigned int *left)
+static void look_at_dir(struct ahead *a, struct place *p, unsigned int depth, unsigned int *left)
 {
-	struct looking l = {p, depth, left};
+	struct looking l = {a, p, depth, was_seen(a, p), left};
 
 	(void)p->layer->source->list(p, look_at_entry, &l);
 }
@@ -66,15 +106,27 @@ static int look_at_entry(void *arg, const char *name, uint64_t ino, mode_t type)
 	(void)ino;
 	if (!*l->left)
 		return -1; /* ends the listing */
-	--*l->left;
-	if (l->place->layer->source->stat(l->place, name, &st) < 0 || !S_ISDIR(type) ||
-	    l->depth == DEPTH_MAX)
+	if (!l->again) {
+		--*l->left;
+		if (l->place->layer->source->stat(l->place, name, &st) < 0)
+			return 0;
+	}
+	if (!S_ISDIR(type) || l->depth == DEPTH_MAX)
 		return 0;
 	below = place_new(l->place, name);
 	if (below)
-		look_at_dir(below, l->depth + 1, l->left);
+		look_at_dir(l->ahead, below, l->depth + 1, l->left);
 	place_unref(below);
 	return 0;
+}
+
+static void look_at(struct ahead *a, struct place *p)
+{
+	const uint64_t since = ahead_clock();
+	unsigned int left = ENTRIES_MAX;
+
+	look_at_dir(a, p, 0, &left);
+	ahead_took(a, since, ENTRIES_MAX - left);
 }
 
 /* --- files */
@@ -179,9 +231,7 @@ static void *ahead_main(void *arg)
 
 	while (next_task(a, &task)) {
 		if (task.place) {
-			unsigned int left = ENTRIES_MAX;
-
-			look_at_dir(task.place, 0, &left);
+			look_at(a, task.place);
 			place_unref(task.place);
 		} else {
 			read_neighbours(a->overlay, task.file);

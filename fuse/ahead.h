@@ -4,7 +4,7 @@
  * A walk through a tree whose metadata are on disk waits for each directory; so does reading one
  * small file after another. Both follow the order of readdir, which is ours. What is read ahead is
  * thrown away: that the system has it in memory is all that is wanted. Nothing is done while all is
- * in memory.
+ * in memory, which is told by how long a look at a directory, or a read, takes.
  */
 #ifndef STRAKE_FUSE_AHEAD_H
 #define STRAKE_FUSE_AHEAD_H
@@ -12,12 +12,16 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 struct node;
 struct overlay;
 struct place;
 
-enum { AHEAD_TASKS = 64 };
+enum {
+	AHEAD_TASKS = 64,
+	AHEAD_SEEN = 1024, /* a power of two */
+};
 
 /* One of the two. */
 struct ahead_task {
@@ -29,7 +33,9 @@ struct ahead {
 	struct overlay *overlay;
 	pthread_t thread;
 	atomic_bool running;
-	pthread_mutex_t lock; /* of all below */
+	_Atomic uint64_t slow_until; /* by ahead_clock(): metadata are on disk */
+	uint64_t seen[AHEAD_SEEN];   /* the thread's own: inodes of directories, by hash */
+	pthread_mutex_t lock;	     /* of all below */
 	pthread_cond_t work;
 	struct ahead_task task[AHEAD_TASKS]; /* ring */
 	unsigned int first, n;
@@ -40,8 +46,14 @@ struct ahead {
 void ahead_start(struct ahead *a, struct overlay *o);
 void ahead_stop(struct ahead *a);
 
-/* A directory in one layer is about to be listed. Does not wait; when there is much to do, it is
- * forgotten. */
+/* Nanoseconds of a clock that only goes on. */
+uint64_t ahead_clock(void);
+
+/* So many entries of a directory were looked at since then. */
+void ahead_took(struct ahead *a, uint64_t since, unsigned int entries);
+
+/* A directory in one layer is about to be listed. Does not wait; when there is much to do, or all
+ * is in memory, it is forgotten. */
 void ahead_directory(struct ahead *a, struct place *p);
 
 /* A file was read from its beginning; slow: from disk. */

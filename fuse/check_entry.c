@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "format/override_stat.h"
 #include "format/whiteout.h"
+#include "fuse/array.h"
 #include "fuse/check_impl.h"
 #include "fuse/content.h"
 #include "fuse/owner.h"
@@ -252,7 +253,7 @@ static int remember_copied(struct entry_check *e, uint64_t ino)
 	struct checker *c = e->c;
 	char *name = strdup(e->name);
 
-	if (!name || check_grow(&c->copied, c->n_copied, &c->cap_copied, sizeof(*c->copied)) < 0) {
+	if (!name || array_grow(&c->copied, c->n_copied, &c->cap_copied, sizeof(*c->copied)) < 0) {
 		free(name);
 		return -ENOMEM;
 	}
@@ -298,7 +299,7 @@ static int remember_redirected(struct entry_check *e, const struct dir *d)
 	int r = lower->layer->source->stat(lower, "", &st);
 
 	if (r == 0)
-		r = check_grow(&c->redirects, c->n_redirects, &c->cap_redirects,
+		r = array_grow(&c->redirects, c->n_redirects, &c->cap_redirects,
 			       sizeof(*c->redirects));
 	if (r == 0)
 		c->redirects[c->n_redirects++] = (struct redirected){

@@ -92,9 +92,6 @@ int check_walk(struct checker *c, const struct visitor *v);
 /* Whether to give up, rather than to go on with the next file. */
 bool check_is_fatal(int r);
 
-/* Room for one more element. 0 or -ENOMEM. */
-int check_grow(void *array, size_t n, size_t *cap, size_t size);
-
 int names_add(struct names *n, const char *name);
 void names_free(struct names *n);
 /* What the directory has in the upper layer; or all that it shows. */

@@ -12,21 +12,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "fuse/array.h"
 #include "fuse/check_impl.h"
-
-int check_grow(void *array, size_t n, size_t *cap, size_t size)
-{
-	void **a = array, *more;
-
-	if (n < *cap)
-		return 0;
-	more = reallocarray(*a, *cap ? *cap * 2 : 16, size);
-	if (!more)
-		return -ENOMEM;
-	*a = more;
-	*cap = *cap ? *cap * 2 : 16;
-	return 0;
-}
 
 bool check_is_fatal(int r)
 {
@@ -209,7 +196,7 @@ static void pop(struct checker *c)
 /* Takes the level's node over. */
 static int push(struct checker *c, const struct visitor *v, const struct level *l)
 {
-	int r = check_grow(&c->levels, c->depth, &c->cap, sizeof(*c->levels));
+	int r = array_grow(&c->levels, c->depth, &c->cap, sizeof(*c->levels));
 
 	if (r < 0) {
 		node_unref(&c->o.nodes, l->node);

@@ -11,8 +11,9 @@
 
 #include "fuse/copyup.h"
 #include "fuse/dir.h"
+#include "fuse/locate.h"
 #include "fuse/overlay.h"
-#include "fuse/walk.h"
+#include "fuse/upper.h"
 
 void content_close(struct backing *b)
 {
@@ -50,16 +51,8 @@ static struct backing *backing_new(int fd, bool writable)
 static void ring_remove(struct content_cache *cache, struct content *c)
 {
 	pthread_mutex_lock(&cache->lock);
-	if (c->next) {
-		if (c->next == c)
-			cache->hand = NULL;
-		else if (cache->hand == c)
-			cache->hand = c->next;
-		c->prev->next = c->next;
-		c->next->prev = c->prev;
-		c->prev = c->next = NULL;
+	if (circle_remove(&cache->hand, &c->ring))
 		cache->open--;
-	}
 	pthread_mutex_unlock(&cache->lock);
 }
 
@@ -67,9 +60,9 @@ static void ring_remove(struct content_cache *cache, struct content *c)
 static struct node *victim(struct content_cache *cache, const struct content *self)
 {
 	for (unsigned int i = 0; cache->open > cache->max && i < 2 * cache->open; i++) {
-		struct content *c = cache->hand;
+		struct content *c = CIRCLE_OF(cache->hand, struct content, ring);
 
-		cache->hand = c->next;
+		cache->hand = c->ring.next;
 		if (c == self)
 			continue;
 		if (!c->used)
@@ -84,14 +77,8 @@ static struct node *ring_add(struct content_cache *cache, struct content *c)
 	struct node *old;
 
 	pthread_mutex_lock(&cache->lock);
-	if (!c->next) {
-		if (!cache->hand) {
-			cache->hand = c->prev = c->next = c;
-		} else {
-			c->next = cache->hand;
-			c->prev = cache->hand->prev;
-			c->prev->next = c->next->prev = c;
-		}
+	if (!c->ring.next) {
+		circle_add(&cache->hand, &c->ring);
 		cache->open++;
 	}
 	c->used = true;
@@ -325,7 +312,7 @@ int content_kill_priv(int fd, const struct stat *st)
 	return mode != (st->st_mode & 07777) && fchmod(fd, mode) < 0 ? -errno : 0;
 }
 
-int content_open_writable(int dirfd, const char *name)
+static int open_writable(int dirfd, const char *name)
 {
 	int fd = openat(dirfd, name, WRITABLE | O_NOFOLLOW | O_CLOEXEC), path;
 
@@ -341,29 +328,31 @@ int content_open_writable(int dirfd, const char *name)
 	return fd;
 }
 
-static int open_named(struct overlay *o, struct node *n, bool write)
+int content_open_upper(struct overlay *o, struct node *n)
 {
-	struct spot spot;
-	int fd = spot_find(o, n, false, &spot), r;
+	struct target t;
+	int r = upper_enter(o, n, false, &t);
 
-	if (fd < 0)
-		return fd;
-	if (write) {
-		r = place_pin(spot.place);
-		if (r >= 0) {
-			fd = content_open_writable(r, spot.name);
-			place_unpin(spot.place);
-		} else {
-			fd = r;
-		}
-	} else {
-		fd = spot.place->layer->source->open(spot.place, spot.name, O_RDONLY);
-	}
-	spot_release(o, &spot);
-	/* The owner may not even read it, and yet whoever holds it open may. */
-	if (fd == -EACCES && !write && n->layer == 0 && o->writable)
-		return open_named(o, n, true);
-	return fd;
+	if (r < 0)
+		return r;
+	r = *t.name ? open_writable(t.dirfd, t.name) : reopen_writable(t.dirfd);
+	upper_leave(o, &t);
+	return r;
+}
+
+static int open_to_read(struct overlay *o, struct node *n)
+{
+	struct located at;
+	int r = locate(o, n, &at);
+
+	if (r < 0)
+		return r;
+	if (at.place)
+		r = at.place->layer->source->open(at.place, at.name, O_RDONLY);
+	else
+		r = content_reopen(at.fd, O_RDONLY);
+	locate_end(o, &at);
+	return r;
 }
 
 static int open_data(struct overlay *o, struct node *n)
@@ -381,21 +370,17 @@ static int open_data(struct overlay *o, struct node *n)
 
 static int open_file(struct overlay *o, struct node *n, bool write, bool metacopy)
 {
-	int held, fd;
+	int fd;
 
-	/* a lower file that lost its names is found as the data of a copy is */
-	fd = metacopy || n->layer || !o->writable ? open_data(o, n) : -ENOENT;
-	if (metacopy || fd != -ENOENT)
-		return metacopy && fd == -ENOENT ? -EIO
-						 : fd; /* the layer with the data is not here */
-	held = content_held(o, n);
-	if (held < 0)
-		return held == -ENOENT ? open_named(o, n, write) : held;
-	fd = write ? reopen_writable(held) : content_reopen(held, O_RDONLY);
-	if (fd == -EACCES && !write)
-		fd = reopen_writable(held);
-	close(held);
-	return fd;
+	if (metacopy) {
+		fd = open_data(o, n);
+		return fd == -ENOENT ? -EIO : fd; /* the layer with the data is not here */
+	}
+	if (write)
+		return content_open_upper(o, n);
+	fd = open_to_read(o, n);
+	/* The owner may not even read it, and yet whoever holds it open may. */
+	return fd == -EACCES && n->layer == 0 && o->writable ? content_open_upper(o, n) : fd;
 }
 
 int content_open(struct overlay *o, struct node *n, bool write, struct backing **ret)

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "fuse/circle.h"
 #include "fuse/place.h"
 
 struct stat;
@@ -33,15 +34,15 @@ struct content {
 	struct place *data_dir;	 /* where the data of a metadata-only copy are, or a lower file
 				  * without  names; or NULL */
 	char *data_name;
-	/* ring of those with a backing, under the cache's lock */
-	struct content *prev, *next;
+	/* of those with a backing, under the cache's lock */
+	struct circle ring;
 	struct node *node;
 	atomic_bool used;
 };
 
 struct content_cache {
 	pthread_mutex_t lock;
-	struct content *hand;
+	struct circle *hand;
 	unsigned int open, max;
 };
 
@@ -73,9 +74,10 @@ int content_get_data(struct overlay *o, struct node *n, struct place **ret_dir, 
  * writes. st: of fd. */
 int content_kill_priv(int fd, const struct stat *st);
 
-/* A regular file of the upper layer for reading and writing, though its mode may forbid it. */
-int content_open_writable(int dirfd, const char *name);
-/* The same from a descriptor, which may be O_PATH. */
+/* A regular file of the upper layer for reading and writing, though its mode may forbid it. Not
+ * through the cache: a descriptor, or -errno. */
+int content_open_upper(struct overlay *o, struct node *n);
+/* Another open file of the same, from a descriptor, which may be O_PATH. */
 int content_reopen(int fd, int flags);
 
 #endif

@@ -28,7 +28,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "fuse/content.h"
-#include "fuse/lookup.h"
+#include "fuse/locate.h"
 #include "fuse/marks.h"
 #include "fuse/upper.h"
 #include "fuse/walk.h"
@@ -43,19 +43,21 @@ static void origin_release(struct origin *s)
 
 static int origin_find(struct overlay *o, struct node *n, struct origin *ret)
 {
-	struct spot spot;
-	int r = spot_find(o, n, false, &spot);
+	struct located at;
+	int r = locate(o, n, &at);
 
 	*ret = (struct origin){0};
-	if (r == -ENOENT) { /* it lost its last name */
-		r = content_get_data(o, n, &ret->dir, &ret->name);
-	} else if (r == 0) {
-		ret->dir = place_ref(spot.place);
-		ret->name = strdup(spot.name);
-		r = ret->name ? 0 : -ENOMEM;
-		spot_release(o, &spot);
+	if (r < 0)
+		return r;
+	if (at.place) {
+		ret->dir = place_ref(at.place);
+		ret->name = strdup(at.name);
+		r = ret->name ? located_stat(&at, &ret->st) : -ENOMEM;
+	} else { /* what has no name and a descriptor is in the upper layer */
+		r = -ESTALE;
 	}
-	return r < 0 ? r : ret->dir->layer->source->stat(ret->dir, ret->name, &ret->st);
+	locate_end(o, &at);
+	return r;
 }
 
 /* --- a copy under construction */
@@ -231,30 +233,6 @@ static int copy_file(struct overlay *o, struct node *n, enum copy_kind kind)
 
 /* --- completing a metadata-only copy */
 
-static int open_upper(struct overlay *o, struct node *n)
-{
-	struct spot spot;
-	int r = spot_find(o, n, false, &spot), fd;
-
-	if (r == -ENOENT) {
-		int held = content_held(o, n);
-
-		if (held < 0)
-			return held;
-		fd = content_reopen(held, O_RDWR);
-		close(held);
-		return fd;
-	}
-	if (r < 0)
-		return r;
-	r = place_pin(spot.place);
-	fd = r < 0 ? r : content_open_writable(r, spot.name);
-	if (r >= 0)
-		place_unpin(spot.place);
-	spot_release(o, &spot);
-	return fd;
-}
-
 /* Writing takes setuid bits, capabilities and times away, which the caller did not ask for. */
 static int restore_attrs(int fd, const struct stat *st, const void *caps, ssize_t caps_len)
 {
@@ -293,7 +271,7 @@ static int fill_data(struct overlay *o, struct node *n, int fd, enum copy_kind k
 
 static int complete(struct overlay *o, struct node *n, enum copy_kind kind)
 {
-	_cleanup_fd_ int fd = open_upper(o, n);
+	_cleanup_fd_ int fd = content_open_upper(o, n);
 	char caps[64];
 	ssize_t caps_len;
 	struct stat st;
@@ -319,152 +297,6 @@ static int complete(struct overlay *o, struct node *n, enum copy_kind kind)
 	return 0;
 }
 
-/* --- directories */
-
-static int copy_dir_attrs(struct overlay *o, struct place *top, int fd, const struct stat *st)
-{
-	struct origin s = {.dir = top, .name = (char *)"", .st = *st};
-
-	return copy_attrs(o, &s, fd);
-}
-
-/* Under the parent's lock: moves the new directory from the work directory to its place. */
-static int place_dir(struct overlay *o, struct node *n, const char *made, const struct where *w)
-{
-	struct dir *d = w->parent->dir;
-	struct place *upper = dir_upper(o, d), *fresh;
-	struct timespec times[2];
-	int dirfd, r;
-
-	if (!upper || !node_has_name(&o->nodes, n, w->parent, w->name))
-		return -EAGAIN;
-	fresh = place_new(upper, w->name);
-	if (!fresh)
-		return -ENOMEM;
-	dirfd = place_pin(upper);
-	if (dirfd < 0) {
-		place_unref(fresh);
-		return dirfd;
-	}
-	/* Lookups below it see both, the entry and the stack that counts on it, or neither. */
-	pthread_rwlock_wrlock(&n->dir->lock);
-	upper_save_times(dirfd, times);
-	r = renameat2(o->work, made, dirfd, w->name, RENAME_NOREPLACE) < 0 ? -errno : 0;
-	if (r == -EINVAL || r == -ENOSYS)
-		r = renameat(o->work, made, dirfd, w->name) < 0 ? -errno : 0;
-	if (r == 0) {
-		(void)futimens(dirfd, times);
-		r = dir_push_upper(n->dir, place_ref(fresh));
-		listing_put(o, d, w->name, S_IFDIR, 0);
-	}
-	pthread_rwlock_unlock(&n->dir->lock);
-	place_unpin(upper);
-	place_unref(fresh);
-	return r;
-}
-
-static int make_dir(struct overlay *o, struct node *n, char made[32])
-{
-	_cleanup_place_ struct place *top = NULL;
-	struct stat st;
-	int fd, r;
-
-	pthread_rwlock_rdlock(&n->dir->lock);
-	r = n->dir->removed ? -ENOENT : dir_stat(n->dir, &st);
-	if (r == 0)
-		top = place_ref(n->dir->stack[0]);
-	pthread_rwlock_unlock(&n->dir->lock);
-	if (r < 0)
-		return r;
-	work_umask(0);
-	work_name(o, made);
-	if (mkdirat(o->work, made, 0700) < 0)
-		return -errno;
-	fd = openat(o->work, made, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	r = fd < 0 ? -errno : copy_dir_attrs(o, top, fd, &st);
-	if (fd >= 0)
-		close(fd);
-	return r;
-}
-
-static bool has_upper(struct overlay *o, struct node *n)
-{
-	struct place *grave;
-	bool has;
-
-	pthread_rwlock_rdlock(&n->dir->lock);
-	grave = n->dir->grave;
-	has = dir_upper(o, n->dir) != NULL || (grave && grave->layer->upper);
-	pthread_rwlock_unlock(&n->dir->lock);
-	return has;
-}
-
-/* Its parent is in the upper layer. -EAGAIN when it is somewhere else by now. */
-static int copy_dir(struct overlay *o, struct node *n)
-{
-	char made[32] = "";
-	struct where w;
-	int r;
-
-	if (has_upper(o, n))
-		return 0;
-	r = node_where(&o->nodes, n, &w);
-	if (r < 0)
-		return r;
-	r = make_dir(o, n, made);
-	if (r == 0) {
-		pthread_rwlock_wrlock(&w.parent->dir->lock);
-		r = place_dir(o, n, made, &w);
-		pthread_rwlock_unlock(&w.parent->dir->lock);
-	}
-	node_unref(&o->nodes, w.parent);
-	if (r < 0 && *made)
-		(void)unlinkat(o->work, made, AT_REMOVEDIR);
-	else if (r == 0)
-		atomic_fetch_add(&o->count.copied_dirs, 1);
-	return r;
-}
-
-/* The topmost directory on the way to n, n included, that is not in the upper layer: counted; or
- * NULL. */
-static struct node *first_missing(struct overlay *o, struct node *n)
-{
-	struct node *missing = NULL, *at = node_ref(n);
-	struct where w;
-
-	while (at) {
-		if (has_upper(o, at))
-			break;
-		if (missing)
-			node_unref(&o->nodes, missing);
-		missing = node_ref(at);
-		if (node_where(&o->nodes, at, &w) < 0)
-			break;
-		node_unref(&o->nodes, at);
-		at = w.parent;
-	}
-	if (at)
-		node_unref(&o->nodes, at);
-	return missing;
-}
-
-/* Not recursive: trees may be deeper than a stack. */
-static int copy_dirs(struct overlay *o, struct node *n)
-{
-	struct node *missing;
-	int r = 0;
-
-	while (r == 0 && (missing = first_missing(o, n))) {
-		pthread_mutex_lock(overlay_copy_lock(o, missing));
-		r = copy_dir(o, missing);
-		pthread_mutex_unlock(overlay_copy_lock(o, missing));
-		node_unref(&o->nodes, missing);
-		if (r == -EAGAIN)
-			r = 0;
-	}
-	return r;
-}
-
 /* --- */
 
 static bool is_up(const struct node *n, enum copy_kind kind)
@@ -478,7 +310,7 @@ static int copy_parents(struct overlay *o, struct node *n)
 	int r = 0;
 
 	for (unsigned int k = 0; r == 0 && node_nth_name(&o->nodes, n, k, &w) == 0; k++) {
-		r = copy_dirs(o, w.parent);
+		r = copyup_dirs(o, w.parent);
 		node_unref(&o->nodes, w.parent);
 	}
 	return r;
@@ -491,7 +323,7 @@ int copy_up(struct overlay *o, struct node *n, enum copy_kind kind)
 	if (!o->writable)
 		return -EROFS;
 	if (S_ISDIR(n->type))
-		return copy_dirs(o, n);
+		return copyup_dirs(o, n);
 	do {
 		if (is_up(n, kind))
 			return 0;

@@ -23,6 +23,9 @@ int copyup_has_links(struct overlay *o, struct node *n);
 
 /* --- among the files of copy-up */
 
+/* The same for a directory and those above it. Not recursive: trees may be deeper than a stack. */
+int copyup_dirs(struct overlay *o, struct node *dir);
+
 /* Where a file is, as on disk. */
 struct origin {
 	struct place *dir;

@@ -189,15 +189,13 @@ static int make_over_whiteout(struct overlay *o, int dirfd, const char *name, co
 static int make(struct overlay *o, struct node *dir, const char *name, const struct birth *b,
 		struct file *ret)
 {
-	struct place *upper = dir_upper(o, dir->dir);
+	struct place *upper;
 	bool wh_file = false, covered = false;
 	_cleanup_fd_ int fd = -1;
 	struct stat st;
 	int dirfd, r;
 
-	if (dir->dir->removed || !upper)
-		return -ENOENT;
-	dirfd = place_pin(upper);
+	dirfd = upper_pin(o, dir, &upper);
 	if (dirfd < 0)
 		return dirfd;
 	if (o->layers[0].wh_files)
@@ -269,12 +267,10 @@ int overlay_symlink(struct overlay *o, struct node *dir, const char *name, const
 
 static int open_tmpfile(struct overlay *o, struct node *dir, const struct birth *b, struct stat *st)
 {
-	struct place *upper = dir_upper(o, dir->dir);
+	struct place *upper;
 	int dirfd, fd, r;
 
-	if (dir->dir->removed || !upper)
-		return -ENOENT;
-	dirfd = place_pin(upper);
+	dirfd = upper_pin(o, dir, &upper);
 	if (dirfd < 0)
 		return dirfd;
 	work_umask(owner_is_recorded(&o->config.owner) ? 0 : b->who->umask);
@@ -349,14 +345,12 @@ static int link_over_whiteout(struct overlay *o, const char *path, int dirfd, co
 /* Under the directory's lock: fd is the file's. */
 static int link_at(struct overlay *o, struct node *dir, int fd, const char *name)
 {
-	struct place *upper = dir_upper(o, dir->dir);
+	struct place *upper;
 	bool wh_file = false;
 	char path[32];
 	int dirfd, r;
 
-	if (dir->dir->removed || !upper)
-		return -ENOENT;
-	dirfd = place_pin(upper);
+	dirfd = upper_pin(o, dir, &upper);
 	if (dirfd < 0)
 		return dirfd;
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);

@@ -15,6 +15,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "fuse/circle.h"
 #include "fuse/place.h"
 
 struct overlay;
@@ -36,8 +37,8 @@ struct dir {
 	_Atomic uint64_t ahead;
 	struct listing *listing;
 	struct place *grave; /* of a removed one: its topmost place, counted and pinned, or NULL */
-	/* ring of directories with a listing, under the cache's lock */
-	struct dir *prev, *next;
+	/* of directories with a listing, under the cache's lock */
+	struct circle ring;
 	size_t listing_size;
 };
 
@@ -65,8 +66,8 @@ void dir_unlock_pair(struct node *a, struct node *b);
 
 struct listing_cache {
 	pthread_mutex_t lock;
-	struct dir *oldest; /* ring */
-	size_t size, max;   /* bytes */
+	struct circle *oldest;
+	size_t size, max; /* bytes */
 };
 
 struct entry {

@@ -18,6 +18,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "fuse/array.h"
 #include "fuse/check_impl.h"
 #include "fuse/copyup.h"
 #include "fuse/upper.h"
@@ -26,7 +27,7 @@
 
 static int hold(struct checker *c, struct node *n)
 {
-	int r = check_grow(&c->held, c->n_held, &c->cap_held, sizeof(struct node *));
+	int r = array_grow(&c->held, c->n_held, &c->cap_held, sizeof(struct node *));
 
 	if (r == 0)
 		c->held[c->n_held++] = node_ref(n);

@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "fuse/array.h"
 #include "fuse/check_impl.h"
 #include "fuse/content.h"
 #include "fuse/copyup.h"
@@ -190,7 +191,7 @@ struct begun {
 static int begin_at(struct checker *c, struct begun *b, struct node *dir)
 {
 	struct place *upper = dir_upper(&c->o, dir->dir);
-	int r = check_grow(&b->place, b->n, &b->cap, sizeof(struct place *)), fd;
+	int r = array_grow(&b->place, b->n, &b->cap, sizeof(struct place *)), fd;
 
 	if (r < 0)
 		return r;

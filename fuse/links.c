@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "fuse/array.h"
 #include "fuse/copyup.h"
 #include "fuse/walk.h"
 
@@ -40,21 +41,6 @@ void link_map_free(struct link_map *m)
 	free(m);
 }
 
-/* Room for one more element. */
-static int grow(void *array, size_t n, size_t *cap, size_t size)
-{
-	void **a = array, *more;
-
-	if (n < *cap)
-		return 0;
-	more = reallocarray(*a, *cap ? *cap * 2 : 64, size);
-	if (!more)
-		return -ENOMEM;
-	*a = more;
-	*cap = *cap ? *cap * 2 : 64;
-	return 0;
-}
-
 static int compare_ino(const void *a, const void *b)
 {
 	const uint64_t *x = a, *y = b;
@@ -70,7 +56,7 @@ static int add_name(struct walking *w, const char *name, uint64_t ino)
 
 	if (!bsearch(&ino, w->ino, w->n, sizeof(ino), compare_ino))
 		return 0;
-	r = grow(&m->name, m->n, &m->cap, sizeof(*m->name));
+	r = array_grow(&m->name, m->n, &m->cap, sizeof(*m->name));
 	copy = r < 0 ? NULL : strdup(name);
 	if (!copy)
 		return -ENOMEM;
@@ -91,7 +77,7 @@ static int one_entry(void *arg, const char *name, uint64_t ino, mode_t type)
 		type = st.st_mode & S_IFMT;
 	}
 	if (S_ISDIR(type)) {
-		r = grow(&w->todo, w->n_todo, &w->cap_todo, sizeof(struct place *));
+		r = array_grow(&w->todo, w->n_todo, &w->cap_todo, sizeof(struct place *));
 		if (r < 0)
 			return r;
 		w->todo[w->n_todo] = place_new(w->dir, name);
@@ -99,7 +85,7 @@ static int one_entry(void *arg, const char *name, uint64_t ino, mode_t type)
 	}
 	if (w->map)
 		return add_name(w, name, ino);
-	r = grow(&w->ino, w->n, &w->cap, sizeof(*w->ino));
+	r = array_grow(&w->ino, w->n, &w->cap, sizeof(*w->ino));
 	if (r == 0)
 		w->ino[w->n++] = ino;
 	return r;
@@ -107,7 +93,7 @@ static int one_entry(void *arg, const char *name, uint64_t ino, mode_t type)
 
 static int walk(struct layer *layer, struct walking *w)
 {
-	int r = grow(&w->todo, 0, &w->cap_todo, sizeof(struct place *));
+	int r = array_grow(&w->todo, 0, &w->cap_todo, sizeof(struct place *));
 
 	if (r < 0)
 		return r;

@@ -167,16 +167,8 @@ static size_t size_of(const struct listing *l)
 
 static void ring_remove(struct listing_cache *c, struct dir *d)
 {
-	if (!d->next)
-		return;
-	if (d->next == d)
-		c->oldest = NULL;
-	else if (c->oldest == d)
-		c->oldest = d->next;
-	d->prev->next = d->next;
-	d->next->prev = d->prev;
-	d->prev = d->next = NULL;
-	c->size -= d->listing_size;
+	if (circle_remove(&c->oldest, &d->ring))
+		c->size -= d->listing_size;
 }
 
 /* Puts it behind all others, and throws the oldest away beyond the maximum: not those in use. */
@@ -185,15 +177,11 @@ static void ring_add(struct listing_cache *c, struct dir *d)
 	pthread_mutex_lock(&c->lock);
 	d->listing_size = size_of(d->listing);
 	c->size += d->listing_size;
-	if (!c->oldest) {
-		c->oldest = d->prev = d->next = d;
-	} else {
-		d->next = c->oldest;
-		d->prev = c->oldest->prev;
-		d->prev->next = d->next->prev = d;
-	}
-	for (struct dir *old = c->oldest, *next; c->size > c->max && old != d; old = next) {
-		next = old->next;
+	circle_add(&c->oldest, &d->ring);
+	for (struct circle *at = c->oldest, *next; c->size > c->max && at != &d->ring; at = next) {
+		struct dir *old = CIRCLE_OF(at, struct dir, ring);
+
+		next = at->next;
 		if (pthread_rwlock_trywrlock(&old->lock))
 			continue;
 		ring_remove(c, old);

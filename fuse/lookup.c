@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "fuse/content.h"
+#include "fuse/locate.h"
 
 uint64_t shown_ino(const struct layer *layer, const struct stat *st)
 {
@@ -242,32 +243,6 @@ int overlay_lookup(struct overlay *o, struct node *dir, const char *name, struct
 	return r;
 }
 
-static int stat_unnamed(struct overlay *o, struct node *n, struct stat *ret)
-{
-	struct place *dir = NULL;
-	char *name = NULL;
-	int fd = content_held(o, n), r;
-
-	if (fd >= 0) {
-		r = fstat(fd, ret) < 0 ? -errno : 0;
-		if (r == 0)
-			owner_show_fd(&o->config.owner, fd, ret);
-		close(fd);
-	} else {
-		r = content_get_data(o, n, &dir, &name);
-		if (r == 0)
-			r = dir->layer->source->stat(dir, name, ret);
-		if (r == 0)
-			owner_show(&o->config.owner, dir, name, ret);
-		ret->st_nlink = 0;
-		place_unref(dir);
-		free(name);
-	}
-	if (r == 0)
-		show(o, n, ret);
-	return r;
-}
-
 static int stat_dir(struct overlay *o, struct node *n, struct stat *ret)
 {
 	struct dir *d = n->dir;
@@ -286,7 +261,7 @@ static int stat_dir(struct overlay *o, struct node *n, struct stat *ret)
 int overlay_getattr(struct overlay *o, struct node *n, struct stat *ret)
 {
 	struct backing *b;
-	struct spot spot;
+	struct located at;
 	int r;
 
 	if (S_ISDIR(n->type))
@@ -300,15 +275,17 @@ int overlay_getattr(struct overlay *o, struct node *n, struct stat *ret)
 		return 0;
 	}
 	content_close(b);
-	r = spot_find(o, n, false, &spot);
-	if (r == -ENOENT)
-		return stat_unnamed(o, n, ret);
+	r = locate(o, n, &at);
 	if (r < 0)
 		return r;
-	r = spot.place->layer->source->stat(spot.place, spot.name, ret);
-	if (r == 0)
-		owner_show(&o->config.owner, spot.place, spot.name, ret);
-	spot_release(o, &spot);
+	r = located_stat(&at, ret);
+	if (r == 0 && at.place)
+		owner_show(&o->config.owner, at.place, at.name, ret);
+	else if (r == 0)
+		owner_show_fd(&o->config.owner, at.fd, ret);
+	if (at.owned_name) /* a lower file that has no name here */
+		ret->st_nlink = 0;
+	locate_end(o, &at);
 	if (r == 0)
 		show(o, n, ret);
 	return r;
@@ -316,31 +293,13 @@ int overlay_getattr(struct overlay *o, struct node *n, struct stat *ret)
 
 int overlay_readlink(struct overlay *o, struct node *n, char *out, size_t size)
 {
-	struct place *dir = NULL;
-	char *name = NULL;
-	struct spot spot;
-	ssize_t len;
-	int r = spot_find(o, n, false, &spot);
+	struct located at;
+	ssize_t len = locate(o, n, &at);
 
-	if (r == 0) {
-		len = spot.place->layer->source->readlink(spot.place, spot.name, out, size - 1);
-		spot_release(o, &spot);
-	} else {
-		int fd = content_held(o, n);
-
-		if (fd >= 0) {
-			len = readlinkat(fd, "", out, size - 1);
-			if (len < 0)
-				len = -errno;
-			close(fd);
-		} else {
-			len = content_get_data(o, n, &dir, &name);
-			if (len == 0)
-				len = dir->layer->source->readlink(dir, name, out, size - 1);
-			place_unref(dir);
-			free(name);
-		}
-	}
+	if (len < 0)
+		return (int)len;
+	len = located_readlink(&at, out, size - 1);
+	locate_end(o, &at);
 	if (len < 0)
 		return (int)len;
 	out[len] = '\0';

@@ -64,40 +64,14 @@ struct place *place_ref(struct place *p)
 
 /* --- the ring of open places; under the lock */
 
-static void ring_add(struct place_cache *c, struct place *p)
-{
-	if (!c->hand) {
-		p->prev = p->next = p;
-		c->hand = p;
-	} else {
-		p->next = c->hand;
-		p->prev = c->hand->prev;
-		p->prev->next = p;
-		p->next->prev = p;
-	}
-	c->open++;
-}
-
-static void ring_remove(struct place_cache *c, struct place *p)
-{
-	if (p->next == p)
-		c->hand = NULL;
-	else if (c->hand == p)
-		c->hand = p->next;
-	p->prev->next = p->next;
-	p->next->prev = p->prev;
-	p->prev = p->next = NULL;
-	c->open--;
-}
-
 /* Second chance: what was not used since the hand came by last is closed. Returns its descriptor.
  */
 static int ring_evict(struct place_cache *c)
 {
 	for (unsigned int i = 0; c->open > c->max && i < 2 * c->open; i++) {
-		struct place *p = c->hand;
+		struct place *p = CIRCLE_OF(c->hand, struct place, ring);
 
-		c->hand = p->next;
+		c->hand = p->ring.next;
 		if (p->pins)
 			continue;
 		if (p->used) {
@@ -107,7 +81,8 @@ static int ring_evict(struct place_cache *c)
 		int fd = p->fd;
 
 		p->fd = -1;
-		ring_remove(c, p);
+		circle_remove(&c->hand, &p->ring);
+		c->open--;
 		return fd;
 	}
 	return -1;
@@ -120,8 +95,8 @@ void place_unref(struct place *p)
 		struct place *parent = p->parent;
 
 		pthread_mutex_lock(&c->lock);
-		if (p->next)
-			ring_remove(c, p);
+		if (circle_remove(&c->hand, &p->ring))
+			c->open--;
 		pthread_mutex_unlock(&c->lock);
 		if (p->fd >= 0)
 			close(p->fd);
@@ -168,7 +143,8 @@ static int open_pinned(struct place *p, int dirfd)
 		surplus = fd;
 	} else {
 		p->fd = fd;
-		ring_add(c, p);
+		circle_add(&c->hand, &p->ring);
+		c->open++;
 	}
 	fd = pin_open(p);
 	if (surplus < 0)
@@ -255,10 +231,14 @@ int place_pin(struct place *p)
 void place_unpin(struct place *p)
 {
 	struct place_cache *c = cache_of(p);
+	int surplus = -1;
 
 	pthread_mutex_lock(&c->lock);
-	p->pins--;
+	if (!--p->pins) /* when all were pinned, none could be closed */
+		surplus = ring_evict(c);
 	pthread_mutex_unlock(&c->lock);
+	if (surplus >= 0)
+		close(surplus);
 }
 
 int place_move(struct place *p, struct place *parent, const char *name)

@@ -15,12 +15,14 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include "fuse/circle.h"
+
 struct layer;
 
 struct place_cache {
 	pthread_mutex_t
 		lock; /* innermost but for the allocator's: nothing is locked or opened under it */
-	struct place *hand; /* ring of open places, for second-chance replacement */
+	struct circle *hand; /* ring of open places, for second-chance replacement */
 	unsigned int open, max;
 };
 
@@ -32,7 +34,7 @@ struct place {
 	int fd; /* -1: not open */
 	bool used;
 	struct place *parent; /* counted; NULL: the layer's root */
-	struct place *prev, *next;
+	struct circle ring;
 	char *name;
 };
 

@@ -62,19 +62,22 @@ static void look_ahead(struct overlay *o, struct node *child)
 	pthread_rwlock_unlock(&child->dir->lock);
 }
 
-static int entries(struct overlay *o, struct node *dir, uint64_t after, overlay_entry_fn fn,
-		   void *arg)
+/* *ret_n: how many were looked at. */
+static void entries(struct overlay *o, struct node *dir, uint64_t after, overlay_entry_fn fn,
+		    void *arg, unsigned int *ret_n)
 {
 	bool walk = is_walk(o, dir);
 	struct dir *d = dir->dir;
 	const struct entry *e;
+	int full = 0;
 
-	while ((e = listing_after(d, after))) {
+	while (!full && (e = listing_after(d, after))) {
 		const char *name = listing_name(d, e);
 		struct file f;
 		int r = lookup_child(o, dir, name, &f);
 
 		after = e->hash;
+		++*ret_n;
 		if (r == -ENOENT)
 			continue;
 		if (r < 0) /* listed all the same: whoever asks for it learns why */
@@ -82,19 +85,18 @@ static int entries(struct overlay *o, struct node *dir, uint64_t after, overlay_
 				.st = {.st_mode = (mode_t)e->type << 12, .st_ino = ~0ULL}};
 		if (walk && f.node && S_ISDIR(f.node->type))
 			look_ahead(o, f.node);
-		if (fn(arg, name, e->hash, &f)) {
-			if (f.node)
-				node_unref(&o->nodes, f.node);
-			return 0;
-		}
+		full = fn(arg, name, e->hash, &f);
+		if (full && f.node)
+			node_unref(&o->nodes, f.node);
 	}
-	return 0;
 }
 
 int overlay_readdir(struct overlay *o, struct node *dir, uint64_t after, overlay_entry_fn fn,
 		    void *arg)
 {
+	const uint64_t since = ahead_clock();
 	struct dir *d = dir->dir;
+	unsigned int n = 0;
 	int r;
 
 	pthread_rwlock_rdlock(&d->lock);
@@ -102,8 +104,9 @@ int overlay_readdir(struct overlay *o, struct node *dir, uint64_t after, overlay
 	if (r == 0) {
 		r = need_listing(o, d);
 		if (r == 0)
-			r = entries(o, dir, after, fn, arg);
+			entries(o, dir, after, fn, arg, &n);
 	}
 	pthread_rwlock_unlock(&d->lock);
+	ahead_took(&o->ahead, since, n);
 	return r < 0 ? r : 0;
 }

@@ -119,13 +119,11 @@ static int unlink_at(struct overlay *o, struct node *dir, int dirfd, const char 
 
 static int unlink_locked(struct overlay *o, struct node *dir, const char *name)
 {
-	struct place *upper = dir_upper(o, dir->dir);
+	struct place *upper;
 	struct node *n;
 	int dirfd, r;
 
-	if (!upper)
-		return -ENOENT;
-	dirfd = place_pin(upper);
+	dirfd = upper_pin(o, dir, &upper);
 	if (dirfd < 0)
 		return dirfd;
 	n = node_find(&o->nodes, dir, name);
@@ -200,15 +198,13 @@ static int rmdir_at(struct overlay *o, struct node *dir, int dirfd, const char *
 
 static int rmdir_locked(struct overlay *o, struct node *dir, const char *name, struct node *n)
 {
-	struct place *upper = dir_upper(o, dir->dir);
+	struct place *upper;
 	struct place *grave;
 	int dirfd, r;
 
-	if (!upper)
-		return -ENOENT;
 	if (!S_ISDIR(n->type))
 		return -ENOTDIR;
-	dirfd = place_pin(upper);
+	dirfd = upper_pin(o, dir, &upper);
 	if (dirfd < 0)
 		return dirfd;
 	pthread_rwlock_wrlock(&n->dir->lock);

@@ -58,10 +58,7 @@ static int end_look(struct overlay *o, struct end *e)
 	struct file f;
 	int r;
 
-	if (e->dir->dir->removed || !dir_upper(o, e->dir->dir))
-		return -ENOENT;
-	e->upper = dir_upper(o, e->dir->dir);
-	e->dirfd = place_pin(e->upper);
+	e->dirfd = upper_pin(o, e->dir, &e->upper);
 	if (e->dirfd < 0) {
 		e->upper = NULL;
 		return e->dirfd;

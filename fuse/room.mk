@@ -5,7 +5,8 @@ noinst_LIBRARIES += liboverlay.a
 liboverlay_a_SOURCES = \
 	fuse/overlay.c fuse/overlay.h fuse/config.h \
 	fuse/node.c fuse/node.h \
-	fuse/place.c fuse/place.h \
+	fuse/place.c fuse/place.h fuse/circle.h \
+	fuse/array.c fuse/array.h \
 	fuse/layer.h fuse/source_dir.c \
 	fuse/xat.c fuse/xat.h \
 	fuse/marks.c fuse/marks.h \
@@ -13,8 +14,9 @@ liboverlay_a_SOURCES = \
 	fuse/dir.c fuse/listing.c fuse/dir.h \
 	fuse/walk.c fuse/walk.h \
 	fuse/lookup.c fuse/readdir.c fuse/lookup.h \
+	fuse/locate.c fuse/locate.h \
 	fuse/content.c fuse/content.h \
-	fuse/copyup.c fuse/copydata.c fuse/links.c fuse/copyup.h \
+	fuse/copyup.c fuse/copydir.c fuse/copydata.c fuse/links.c fuse/copyup.h \
 	fuse/work.c fuse/work.h \
 	fuse/ahead.c fuse/ahead.h \
 	fuse/upper.c fuse/upper.h \

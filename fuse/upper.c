@@ -63,6 +63,12 @@ int upper_open_path(int dirfd, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+int upper_pin(const struct overlay *o, const struct node *dir, struct place **ret)
+{
+	*ret = dir_upper(o, dir->dir);
+	return *ret ? place_pin(*ret) : -ENOENT;
+}
+
 static int enter_dir(struct overlay *o, struct node *n, struct target *t)
 {
 	struct place *upper;
@@ -144,7 +150,7 @@ int upper_carry_data(struct overlay *o, struct node *n, struct target *t)
 
 int upper_make_impure(struct overlay *o, struct node *dir, struct node *n)
 {
-	struct place *upper = dir_upper(o, dir->dir);
+	struct place *upper;
 	bool bears = n->metacopy || n->ino_marked;
 	int fd, r;
 
@@ -155,9 +161,7 @@ int upper_make_impure(struct overlay *o, struct node *dir, struct node *n)
 	}
 	if (!bears || dir_has_marks(dir->dir))
 		return 0;
-	if (!upper)
-		return -ENOENT;
-	fd = place_pin(upper);
+	fd = upper_pin(o, dir, &upper);
 	if (fd < 0)
 		return fd;
 	r = mark_set(o, fd, "", MARK_IMPURE, "y");

@@ -19,6 +19,10 @@ void upper_save_times(int dirfd, struct timespec times[2]);
 /* An O_PATH descriptor. */
 int upper_open_path(int dirfd, const char *name);
 
+/* A directory's place in the upper layer, pinned: place_pin()'s descriptor. -ENOENT when it has
+ * none, or was removed. Under the directory's lock. */
+int upper_pin(const struct overlay *o, const struct node *dir, struct place **ret);
+
 /* Where a node of the upper layer is, for these calls, until upper_leave(). */
 struct target {
 	int dirfd;

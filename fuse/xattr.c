@@ -9,7 +9,7 @@
 #include "base/str.h"
 #include "fuse/content.h"
 #include "fuse/copyup.h"
-#include "fuse/lookup.h"
+#include "fuse/locate.h"
 #include "fuse/marks.h"
 #include "fuse/upper.h"
 #include "fuse/xat.h"
@@ -17,70 +17,6 @@
 #define STATS_XATTR "user.strake.stats"
 #define CAPS_XATTR "security.capability"
 enum { KEYS_MAX = 65536 };
-
-/* A file on disk, in whatever layer it is. */
-struct source_spot {
-	struct place *place; /* NULL: fd */
-	const char *name;
-	int fd;
-	struct spot spot;
-	bool has_spot;
-	char *owned_name;
-};
-
-static int enter(struct overlay *o, struct node *n, struct source_spot *s)
-{
-	struct place *top;
-	int r;
-
-	*s = (struct source_spot){.fd = -1, .name = ""};
-	if (S_ISDIR(n->type)) {
-		pthread_rwlock_rdlock(&n->dir->lock);
-		top = n->dir->removed ? n->dir->grave : n->dir->stack[0];
-		s->place = top ? place_ref(top) : NULL;
-		pthread_rwlock_unlock(&n->dir->lock);
-		return s->place ? 0 : -ENOENT;
-	}
-	r = spot_find(o, n, false, &s->spot);
-	if (r == 0) {
-		s->has_spot = true;
-		s->place = place_ref(s->spot.place);
-		s->name = s->spot.name;
-		return 0;
-	}
-	if (r != -ENOENT)
-		return r;
-	s->fd = content_held(o, n);
-	if (s->fd >= 0)
-		return 0;
-	r = content_get_data(o, n, &s->place, &s->owned_name);
-	s->name = s->owned_name;
-	return r;
-}
-
-static void leave(struct overlay *o, struct source_spot *s)
-{
-	if (s->fd >= 0)
-		close(s->fd);
-	place_unref(s->place);
-	free(s->owned_name);
-	if (s->has_spot)
-		spot_release(o, &s->spot);
-}
-
-static ssize_t get(struct source_spot *s, const char *key, void *value, size_t size)
-{
-	if (!s->place)
-		return xat_get(s->fd, s->name, key, value, size);
-	return s->place->layer->source->getxattr(s->place, s->name, key, value, size);
-}
-
-static ssize_t list(struct source_spot *s, char *keys, size_t size)
-{
-	if (!s->place)
-		return xat_list(s->fd, s->name, keys, size);
-	return s->place->layer->source->listxattr(s->place, s->name, keys, size);
-}
 
 static ssize_t stats(struct overlay *o, char *value, size_t size)
 {
@@ -109,7 +45,7 @@ static bool is_acl(const char *key)
 ssize_t overlay_getxattr(struct overlay *o, struct node *n, const char *key, void *value,
 			 size_t size)
 {
-	struct source_spot s;
+	struct located at;
 	char out[256];
 	ssize_t r;
 
@@ -122,11 +58,11 @@ ssize_t overlay_getxattr(struct overlay *o, struct node *n, const char *key, voi
 	key = mark_escape(o, key, out);
 	if (!key)
 		return -ENODATA;
-	r = enter(o, n, &s);
+	r = locate(o, n, &at);
 	if (r < 0)
 		return r;
-	r = get(&s, key, value, size);
-	leave(o, &s);
+	r = located_getxattr(&at, key, value, size);
+	locate_end(o, &at);
 	if (r == -ENODATA && str_eq(key, CAPS_XATTR))
 		n->no_caps = true;
 	if (r > 0 && size && is_acl(key) &&
@@ -160,16 +96,16 @@ static ssize_t filter(struct overlay *o, const char *keys, size_t len, char *ret
 ssize_t overlay_listxattr(struct overlay *o, struct node *n, char *ret, size_t size)
 {
 	_cleanup_free_ char *keys = malloc(KEYS_MAX);
-	struct source_spot s;
+	struct located at;
 	ssize_t r;
 
 	if (!keys)
 		return -ENOMEM;
-	r = enter(o, n, &s);
+	r = locate(o, n, &at);
 	if (r < 0)
 		return r;
-	r = list(&s, keys, KEYS_MAX);
-	leave(o, &s);
+	r = located_listxattr(&at, keys, KEYS_MAX);
+	locate_end(o, &at);
 	return r <= 0 ? r : filter(o, keys, (size_t)r, ret, size);
 }
 
@@ -218,7 +154,7 @@ int overlay_setxattr(struct overlay *o, struct node *n, const char *key, const v
 
 int overlay_removexattr(struct overlay *o, struct node *n, const char *key)
 {
-	struct source_spot s;
+	struct located at;
 	char out[256];
 	ssize_t r;
 
@@ -226,11 +162,11 @@ int overlay_removexattr(struct overlay *o, struct node *n, const char *key)
 	if (!key)
 		return -ENODATA;
 	/* nothing is copied up for a key that is not there */
-	r = enter(o, n, &s);
+	r = locate(o, n, &at);
 	if (r < 0)
 		return (int)r;
-	r = get(&s, key, NULL, 0);
-	leave(o, &s);
+	r = located_getxattr(&at, key, NULL, 0);
+	locate_end(o, &at);
 	if (r == -ENODATA && is_acl(key))
 		return 0; /* as the kernel has it */
 	return r < 0 ? (int)r : change(o, n, key, NULL, 0, 0, true, false);
