@@ -40,18 +40,14 @@ static int record(struct overlay *o, struct node *n, struct target *t, const str
 	const struct owner_config *owner = &o->config.owner;
 	struct stat st;
 	mode_t disk;
-	int r, fd = upper_open_path(t->dirfd, *t->name ? t->name : ".");
+	int r = upper_stat(t->dirfd, t->name, &st);
 
-	if (!*t->name && !S_ISDIR(n->type)) {
-		if (fd >= 0)
-			close(fd);
-		fd = fcntl(t->dirfd, F_DUPFD_CLOEXEC, 0);
-	}
-	if (fd < 0)
-		return fd;
-	r = upper_stat(fd, "", &st);
-	if (r == 0)
-		owner_show_fd(owner, fd, &st);
+	if (r < 0)
+		return r;
+	if (t->place)
+		owner_show(owner, t->place, t->name, &st);
+	else
+		owner_show_fd(owner, t->dirfd, &st);
 	if (c->uid && c->st.st_uid != (uid_t)-1)
 		st.st_uid = c->st.st_uid;
 	if (c->gid && c->st.st_gid != (gid_t)-1)
@@ -61,12 +57,8 @@ static int record(struct overlay *o, struct node *n, struct target *t, const str
 	if (c->mode)
 		st.st_mode = (st.st_mode & S_IFMT) | (c->st.st_mode & 07777);
 	disk = override_stat_disk_mode(st.st_mode & 07777, S_ISDIR(n->type));
-	if (r == 0)
-		r = owner_record(owner, fd, "", &st);
-	if (r == 0)
-		r = upper_chmod(fd, "", disk);
-	close(fd);
-	return r;
+	r = owner_record(owner, t->dirfd, t->name, &st);
+	return r < 0 ? r : upper_chmod(t->dirfd, t->name, disk);
 }
 
 static bool can_record(struct node *n)

@@ -85,32 +85,6 @@ static void say_garbage(struct checker *c, const struct names *names)
 
 /* --- opening and closing */
 
-static int open_work(struct checker *c)
-{
-	const char *path = c->options->overlay.work;
-	struct stat st;
-	int r = work_open(&c->o, path, c->err);
-
-	if (r == 0 && (fstat(c->o.work, &st) < 0 || st.st_dev != c->o.layers[0].dev))
-		r = err_set(
-			c->err, EXDEV,
-			"the work directory '%s' is not on the file system of the upper directory "
-			"'%s'",
-			path, c->options->overlay.upper);
-	return r;
-}
-
-/* Whether an earlier server had to make whiteouts files. */
-static bool has_wh_files(struct checker *c)
-{
-	struct place *root = c->o.layers[0].root;
-	char key[64], value[8];
-
-	snprintf(key, sizeof(key), "%s" MARK_WH_FILES, c->o.prefix);
-	return getenv("STRAKE_NO_MKNOD") ||
-	       root->layer->source->getxattr(root, "", key, value, sizeof(value)) > 0;
-}
-
 static int open_layers(struct checker *c)
 {
 	struct overlay_config config = c->options->overlay;
@@ -121,11 +95,11 @@ static int open_layers(struct checker *c)
 	if (r < 0)
 		return r;
 	if (c->dry) {
-		c->o.layers[0].wh_files = has_wh_files(c);
 		c->can_mknod = getenv("STRAKE_NO_MKNOD") == NULL;
+		c->o.layers[0].wh_files = !c->can_mknod || work_had_wh_files(&c->o);
 		return 0;
 	}
-	r = open_work(c);
+	r = work_open(&c->o, c->options->overlay.work, c->err);
 	c->can_mknod = c->o.mknod_whiteout;
 	if (r < 0)
 		overlay_close(&c->o);
@@ -148,8 +122,6 @@ static void forget(struct checker *c)
 static void close_layers(struct checker *c)
 {
 	forget(c);
-	if (c->o.work >= 0)
-		(void)unlinkat(c->o.work, WORK_WHITEOUT, 0);
 	overlay_close(&c->o);
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/fusermount.h"
 #include "base/log.h"
 #include "fuse/check.h"
 #include "fuse/confine.h"
@@ -44,6 +45,7 @@ static bool is_real_root(void)
 static void *wait_for_end(void *arg)
 {
 	const struct options *o = arg;
+	struct err ignored = ERR_INIT;
 	sigset_t set;
 	int sig;
 
@@ -51,7 +53,8 @@ static void *wait_for_end(void *arg)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	for (;;)
-		if (sigwait(&set, &sig) == 0 && fuse_unmount(o->mountpoint) < 0)
+		if (sigwait(&set, &sig) == 0 &&
+		    fusermount_unmount(o->mountpoint, true, &ignored) < 0)
 			_exit(128 + sig);
 }
 

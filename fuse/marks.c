@@ -14,7 +14,9 @@
 
 enum { LIST_MAX = 65536, VALUE_MAX = 4096 };
 
+/* The kernel's two come first. */
 static const char *const prefixes[] = {"user.overlay.", "trusted.overlay.", "user.fuseoverlayfs."};
+enum { KERNELS = 2 };
 
 void marks_release(struct marks *m)
 {
@@ -145,9 +147,23 @@ int marks_read(struct place *dir, const char *name, mode_t type, struct marks *r
 	return r;
 }
 
+/* A mark of the kernel's overlay, whoever's it is. */
+static ssize_t kernels_mark(struct place *dir, const char *name, const char *mark, char *value,
+			    size_t size)
+{
+	ssize_t n = -ENODATA;
+
+	for (size_t i = 0; n < 0 && i < KERNELS; i++) {
+		char key[64];
+
+		snprintf(key, sizeof(key), "%s%s", prefixes[i], mark);
+		n = dir->layer->source->getxattr(dir, name, key, value, size);
+	}
+	return n;
+}
+
 bool mark_is_whiteout(struct place *dir, const char *name, const struct stat *st)
 {
-	const struct source *source = dir->layer->source;
 	char value[4];
 
 	if (whiteout_is_device(st))
@@ -156,10 +172,7 @@ bool mark_is_whiteout(struct place *dir, const char *name, const struct stat *st
 	 * nothing: they are also those of the xattrs. */
 	if (!S_ISREG(st->st_mode) || st->st_size || dir->layer->upper)
 		return false;
-	return source->getxattr(dir, name, "user.overlay." MARK_WHITEOUT, value, sizeof(value)) >=
-		       0 ||
-	       source->getxattr(dir, name, "trusted.overlay." MARK_WHITEOUT, value,
-				sizeof(value)) >= 0;
+	return kernels_mark(dir, name, MARK_WHITEOUT, value, sizeof(value)) >= 0;
 }
 
 bool mark_is_hidden_name(const struct layer *layer, const char *name)
@@ -173,15 +186,7 @@ bool mark_has_xattr_whiteouts(struct place *dir)
 
 	if (dir->layer->upper)
 		return false;
-	for (size_t i = 0; i < 2; i++) {
-		char key[64];
-
-		snprintf(key, sizeof(key), "%s" MARK_OPAQUE, prefixes[i]);
-		if (dir->layer->source->getxattr(dir, "", key, value, sizeof(value)) == 1 &&
-		    value[0] == 'x')
-			return true;
-	}
-	return false;
+	return kernels_mark(dir, "", MARK_OPAQUE, value, sizeof(value)) == 1 && value[0] == 'x';
 }
 
 bool mark_has_wh_file(struct place *dir, const char *name)
@@ -237,11 +242,16 @@ bool mark_is_private(const struct overlay *o, const char *key)
 	return !mark_unescape(o, key, out);
 }
 
+/* What is the overlay's alone. */
+static bool is_reserved(const struct overlay *o, const char *key)
+{
+	return str_starts(key, "user.fuseoverlayfs.") ||
+	       (o->config.owner.override && owner_is_record(key));
+}
+
 const char *mark_escape(const struct overlay *o, const char *key, char out[256])
 {
-	if (str_starts(key, "user.fuseoverlayfs."))
-		return NULL;
-	if (o->config.owner.override && owner_is_record(key))
+	if (is_reserved(o, key))
 		return NULL;
 	if (!str_starts(key, o->prefix))
 		return key;
@@ -255,9 +265,7 @@ const char *mark_unescape(const struct overlay *o, const char *key, char out[256
 {
 	size_t n = strlen(o->prefix);
 
-	if (str_starts(key, "user.fuseoverlayfs."))
-		return NULL;
-	if (o->config.owner.override && owner_is_record(key))
+	if (is_reserved(o, key))
 		return NULL;
 	if (!str_starts(key, o->prefix))
 		return key;

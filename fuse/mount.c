@@ -3,18 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/proc.h"
-
-#define HELPER "fusermount3"
+#include "base/fusermount.h"
 
 static const char *name_of(const struct options *o)
 {
@@ -45,33 +40,6 @@ static int mount_directly(const struct options *o, int fd, struct err *err)
 	return err_sys(err, errno, "cannot mount on '%s'", o->mountpoint);
 }
 
-/* The descriptor that the helper sends, or -1. */
-static int receive_fd(int sock)
-{
-	char byte;
-	union {
-		struct cmsghdr align;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec iov = {&byte, 1};
-	struct msghdr msg = {.msg_iov = &iov,
-			     .msg_iovlen = 1,
-			     .msg_control = &control,
-			     .msg_controllen = sizeof(control)};
-	struct cmsghdr *c;
-	ssize_t n;
-	int fd;
-
-	do
-		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
-	c = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
-	if (!c || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int)))
-		return -1;
-	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
-}
-
 static void add_option(char *list, size_t size, const char *word, const char *value)
 {
 	size_t n = strlen(list);
@@ -97,31 +65,15 @@ static void helper_options(const struct options *o, char *list, size_t size)
 
 static int mount_by_helper(const struct options *o, struct err *err)
 {
-	char list[1024], number[16], *said = NULL;
-	char *argv[] = {(char *)HELPER, (char *)"-o", list, (char *)"--", o->mountpoint, NULL};
-	int sock[2], fd, code;
+	char list[1024];
+	int fd;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock) < 0)
-		return err_sys(err, errno, "cannot make a socket pair");
 	helper_options(o, list, sizeof(list));
-	snprintf(number, sizeof(number), "%d", sock[0]);
-	(void)fd_set_cloexec(sock[0], false);
-	setenv("_FUSE_COMMFD", number, 1);
-	code = proc_run(argv, &said, err);
-	unsetenv("_FUSE_COMMFD");
-	close(sock[0]);
-	fd = code == 0 ? receive_fd(sock[1]) : -1;
-	close(sock[1]);
-	if (code == -ENOENT)
-		err_hint(err, "install it (Debian: package fuse3), or mount in a user namespace");
-	else if (code > 0 || (code == 0 && fd < 0))
-		code = err_set(err, EPERM, "cannot mount on '%s': %s", o->mountpoint,
-			       said && *said ? said : HELPER " failed");
-	for (char *at = err->msg; code < 0 && *at; at++)
+	fd = fusermount_mount(o->mountpoint, list, err);
+	for (char *at = err->msg; fd < 0 && *at; at++)
 		if (*at == '\n')
 			*at = at[1] ? ' ' : '\0';
-	free(said);
-	return code < 0 ? code : fd;
+	return fd;
 }
 
 static int check_mountpoint(const struct options *o, struct err *err)
@@ -150,25 +102,4 @@ int fuse_mount(const struct options *o, struct err *err)
 	if (r == 0)
 		return steal_fd(&fd);
 	return r == -EPERM && !err->code ? mount_by_helper(o, err) : r;
-}
-
-int fuse_unmount(const char *mountpoint)
-{
-	char *argv[] = {(char *)HELPER,
-			(char *)"-u",
-			(char *)"-z",
-			(char *)"--",
-			(char *)(uintptr_t)mountpoint,
-			NULL};
-	struct err err = ERR_INIT;
-	char *said = NULL;
-	int r;
-
-	if (umount2(mountpoint, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
-		return 0;
-	if (errno != EPERM)
-		return -errno;
-	r = proc_run(argv, &said, &err);
-	free(said);
-	return r > 0 ? -EPERM : r;
 }

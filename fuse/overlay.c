@@ -120,16 +120,10 @@ static int check_work(struct overlay *o, struct err *err)
 {
 	struct timespec times[2];
 	char name[32];
-	struct stat st;
 	int fd, r;
 
 	if (!o->writable || o->work < 0)
 		return 0;
-	if (fstat(o->work, &st) < 0 || st.st_dev != o->layers[0].dev)
-		return err_set(err, EXDEV,
-			       "the work directory '%s' is not on the file system of the upper "
-			       "directory '%s'",
-			       o->config.work, o->config.upper);
 	work_name(o, name);
 	if (mkdirat(o->work, name, 0700) < 0)
 		return err_sys(err, errno, "cannot write to the work directory '%s'",

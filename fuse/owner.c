@@ -15,26 +15,18 @@
 
 enum { OVERFLOW_ID = 65534 };
 
-static bool to_disk(const struct id_map *m, uint32_t *id)
+enum direction { TO_DISK, TO_SHOWN };
+
+/* False when the map has no word for it. */
+static bool map_id(const struct id_map *m, enum direction way, uint32_t *id)
 {
 	for (unsigned int i = 0; i < m->n; i++) {
 		const struct id_range *r = &m->range[i];
+		const uint32_t from = way == TO_DISK ? r->shown : r->disk;
+		const uint32_t to = way == TO_DISK ? r->disk : r->shown;
 
-		if (*id >= r->shown && *id - r->shown < r->count) {
-			*id = r->disk + (*id - r->shown);
-			return true;
-		}
-	}
-	return !m->n;
-}
-
-static bool to_shown(const struct id_map *m, uint32_t *id)
-{
-	for (unsigned int i = 0; i < m->n; i++) {
-		const struct id_range *r = &m->range[i];
-
-		if (*id >= r->disk && *id - r->disk < r->count) {
-			*id = r->shown + (*id - r->disk);
+		if (*id >= from && *id - from < r->count) {
+			*id = to + (*id - from);
 			return true;
 		}
 	}
@@ -45,11 +37,11 @@ int owner_to_disk(const struct owner_config *c, uid_t *uid, gid_t *gid)
 {
 	if (c->squash_uid)
 		*uid = (uid_t)-1;
-	else if (*uid != (uid_t)-1 && !to_disk(&c->uid, uid))
+	else if (*uid != (uid_t)-1 && !map_id(&c->uid, TO_DISK, uid))
 		return -EINVAL;
 	if (c->squash_gid)
 		*gid = (gid_t)-1;
-	else if (*gid != (gid_t)-1 && !to_disk(&c->gid, gid))
+	else if (*gid != (gid_t)-1 && !map_id(&c->gid, TO_DISK, gid))
 		return -EINVAL;
 	return 0;
 }
@@ -74,9 +66,9 @@ static void show(const struct owner_config *c, struct stat *st, const char *reco
 			st->st_size = 0;
 		}
 	}
-	if (!to_shown(&c->uid, &st->st_uid))
+	if (!map_id(&c->uid, TO_SHOWN, &st->st_uid))
 		st->st_uid = OVERFLOW_ID;
-	if (!to_shown(&c->gid, &st->st_gid))
+	if (!map_id(&c->gid, TO_SHOWN, &st->st_gid))
 		st->st_gid = OVERFLOW_ID;
 	if (c->squash_uid)
 		st->st_uid = c->to_uid;
@@ -151,8 +143,7 @@ struct acl_entry {
 
 enum { ACL_VERSION = 2, ACL_TAG_USER = 0x02, ACL_TAG_GROUP = 0x08 };
 
-static int map_acl(const struct owner_config *c, void *acl, size_t size,
-		   bool map(const struct id_map *, uint32_t *))
+static int map_acl(const struct owner_config *c, enum direction way, void *acl, size_t size)
 {
 	char *at = acl;
 	uint32_t version;
@@ -170,8 +161,8 @@ static int map_acl(const struct owner_config *c, void *acl, size_t size,
 
 		memcpy(&e, at + i, sizeof(e));
 		id = le32toh(e.id);
-		if ((le16toh(e.tag) == ACL_TAG_USER && !map(&c->uid, &id)) ||
-		    (le16toh(e.tag) == ACL_TAG_GROUP && !map(&c->gid, &id)))
+		if ((le16toh(e.tag) == ACL_TAG_USER && !map_id(&c->uid, way, &id)) ||
+		    (le16toh(e.tag) == ACL_TAG_GROUP && !map_id(&c->gid, way, &id)))
 			return -EINVAL;
 		e.id = htole32(id);
 		memcpy(at + i, &e, sizeof(e));
@@ -181,12 +172,12 @@ static int map_acl(const struct owner_config *c, void *acl, size_t size,
 
 int owner_acl_to_disk(const struct owner_config *c, void *acl, size_t size)
 {
-	return map_acl(c, acl, size, to_disk);
+	return map_acl(c, TO_DISK, acl, size);
 }
 
 int owner_acl_to_shown(const struct owner_config *c, void *acl, size_t size)
 {
-	return map_acl(c, acl, size, to_shown);
+	return map_acl(c, TO_SHOWN, acl, size);
 }
 
 /* --- the option */

@@ -83,15 +83,20 @@ struct state {
 	bool below; /* lower layers would show something */
 };
 
+/* n: the file, when it is known. */
 static int state_of(struct overlay *o, struct node *dir, int dirfd, const char *name,
-		    struct state *ret)
+		    const struct node *n, struct state *ret)
 {
 	struct stat st;
-	int r = upper_stat(dirfd, name, &st);
+	int r;
 
-	if (r < 0 && r != -ENOENT)
-		return r;
-	ret->upper = r == 0 && !whiteout_is_device(&st);
+	ret->upper = n && !S_ISDIR(n->type) && n->layer == 0;
+	if (!ret->upper) {
+		r = upper_stat(dirfd, name, &st);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		ret->upper = r == 0 && !whiteout_is_device(&st);
+	}
 	r = walk_is_below(o, dir->dir, name);
 	ret->below = r > 0;
 	return r < 0 ? r : 0;
@@ -101,7 +106,7 @@ static int unlink_at(struct overlay *o, struct node *dir, int dirfd, const char 
 		     struct node *n)
 {
 	struct state s;
-	int r = state_of(o, dir, dirfd, name, &s);
+	int r = state_of(o, dir, dirfd, name, n, &s);
 
 	if (r < 0)
 		return r;
@@ -176,7 +181,7 @@ static int rmdir_at(struct overlay *o, struct node *dir, int dirfd, const char *
 {
 	char moved[32] = "";
 	struct state s;
-	int r = state_of(o, dir, dirfd, name, &s);
+	int r = state_of(o, dir, dirfd, name, NULL, &s);
 
 	if (r < 0)
 		return r;

@@ -51,7 +51,20 @@ static void end_release(struct overlay *o, struct end *e)
 		node_unref(&o->nodes, e->node);
 }
 
-/* Both directories are locked. */
+/* Whether what the node is has an entry in the upper layer. */
+static bool is_upper(struct overlay *o, struct node *n)
+{
+	bool upper;
+
+	if (!S_ISDIR(n->type))
+		return n->layer == 0;
+	pthread_rwlock_rdlock(&n->dir->lock);
+	upper = dir_upper(o, n->dir) != NULL;
+	pthread_rwlock_unlock(&n->dir->lock);
+	return upper;
+}
+
+/* Both directories are locked. The disk is not asked for what a node says. */
 static int end_look(struct overlay *o, struct end *e)
 {
 	struct stat st;
@@ -63,13 +76,16 @@ static int end_look(struct overlay *o, struct end *e)
 		e->upper = NULL;
 		return e->dirfd;
 	}
-	r = lookup_child(o, e->dir, e->name, &f);
-	if (r < 0 && r != -ENOENT)
-		return r;
-	e->node = r == 0 ? f.node : NULL;
-	r = upper_stat(e->dirfd, e->name, &st);
-	e->whiteout = r == 0 && whiteout_is_device(&st);
-	e->in_upper = r == 0 && !e->whiteout;
+	e->node = node_find(&o->nodes, e->dir, e->name);
+	if (!e->node) {
+		r = lookup_child(o, e->dir, e->name, &f);
+		if (r < 0 && r != -ENOENT)
+			return r;
+		e->node = r == 0 ? f.node : NULL;
+	}
+	e->in_upper = e->node && is_upper(o, e->node);
+	e->whiteout =
+		!e->in_upper && upper_stat(e->dirfd, e->name, &st) == 0 && whiteout_is_device(&st);
 	r = walk_is_below(o, e->dir->dir, e->name);
 	e->below = r > 0;
 	return r < 0 ? r : 0;
@@ -377,8 +393,8 @@ static int rename_locked(struct overlay *o, struct end *from, struct end *to, un
 
 static int copy_up_name(struct overlay *o, struct node *dir, const char *name)
 {
-	struct file f;
-	int r = overlay_lookup(o, dir, name, &f);
+	struct file f = {.node = node_find(&o->nodes, dir, name)};
+	int r = f.node ? 0 : overlay_lookup(o, dir, name, &f);
 
 	if (r < 0)
 		return r;

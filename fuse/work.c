@@ -74,19 +74,26 @@ void work_use_wh_files(struct overlay *o)
 	upper->wh_files = true;
 }
 
-/* Whiteouts are files where an earlier server had to make them so, or this one has to. */
-static void note_wh_files(struct overlay *o)
+bool work_had_wh_files(struct overlay *o)
 {
-	struct layer *upper = &o->layers[0];
-	int fd = place_pin(upper->root);
+	struct place *root = o->layers[0].root;
 	char key[64], value[8];
 
 	snprintf(key, sizeof(key), "%s" MARK_WH_FILES, o->prefix);
-	if (xat_get(fd, "", key, value, sizeof(value)) > 0)
-		upper->wh_files = true;
-	place_unpin(upper->root);
-	if (!o->mknod_whiteout)
-		work_use_wh_files(o);
+	return root->layer->source->getxattr(root, "", key, value, sizeof(value)) > 0;
+}
+
+/* Things move between the two by rename. */
+static int check_device(const struct overlay *o, const char *dir, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(o->work, &st) == 0 && st.st_dev == o->layers[0].dev)
+		return 0;
+	return err_set(err, EXDEV,
+		       "the work directory '%s' is not on the file system of the upper directory "
+		       "'%s'",
+		       dir, o->config.upper);
 }
 
 int work_open(struct overlay *o, const char *dir, struct err *err)
@@ -106,9 +113,15 @@ int work_open(struct overlay *o, const char *dir, struct err *err)
 	o->work = open_dir_at(fd, "work");
 	if (o->work < 0)
 		return err_sys(err, -o->work, "cannot open '%s/work'", dir);
+	r = check_device(o, dir, err);
+	if (r < 0)
+		return r;
 	o->mknod_whiteout = !getenv("STRAKE_NO_MKNOD") &&
 			    mknodat(o->work, WORK_WHITEOUT, S_IFCHR, makedev(0, 0)) == 0;
-	note_wh_files(o);
+	if (work_had_wh_files(o))
+		o->layers[0].wh_files = true;
+	if (!o->mknod_whiteout)
+		work_use_wh_files(o);
 	return 0;
 }
 

@@ -13,12 +13,15 @@ struct overlay;
 /* One inode in it for all whiteouts, as long as it takes links. */
 #define WORK_WHITEOUT "whiteout"
 
-/* Opens DIR/work, made when missing, and empties it. Finds out how whiteouts can be made. */
+/* Opens DIR/work, made when missing, and empties it; -EXDEV when it is not on the upper's file
+ * system. Finds out how whiteouts can be made. The layers are open. */
 int work_open(struct overlay *o, const char *dir, struct err *err);
 
 /* Leaves an empty work directory behind. */
 void work_close(struct overlay *o);
 
+/* Whether an earlier server had to make whiteouts files, ".wh.NAME". */
+bool work_had_wh_files(struct overlay *o);
 /* From now on the upper layer may hold ".wh." files: the next server is told. */
 void work_use_wh_files(struct overlay *o);
 

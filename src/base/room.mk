@@ -14,6 +14,7 @@ libbase_a_SOURCES = \
 	src/base/xattr.c src/base/xattr.h \
 	src/base/root_open.c src/base/root_open.h src/base/root_walk.c src/base/root_walk.h \
 	src/base/proc.c src/base/proc.h \
+	src/base/fusermount.c src/base/fusermount.h \
 	src/base/stream.c src/base/stream.h \
 	src/base/sha256.c src/base/sha256.h \
 	src/base/json.c src/base/json.h \

@@ -36,7 +36,7 @@
 #include "container/rootfs.h"
 #include "container/state.h"
 #include "container/state_impl.h"
-#include "ns/fusermount.h"
+#include "base/fusermount.h"
 #include "ns/mountinfo.h"
 
 #define FSNAME "strake" /* as in overlay_server_options() */
@@ -146,7 +146,7 @@ static int serve(const struct container_state *c, const char *options, int lock,
 		overlay_server_end(&server, true);
 		overlay_server_verdict(&server, c->mountpoint, err);
 		if (fusermount_is_mounted(c->mountpoint, FSNAME))
-			fusermount_unmount(c->mountpoint, &ignored);
+			fusermount_unmount(c->mountpoint, false, &ignored);
 	}
 	return r;
 }
@@ -339,7 +339,7 @@ static int unmount(const char *path, struct mountinfo_mount *ret, struct err *er
 		(void)syncfs(fd);
 		close(fd);
 	}
-	return fusermount_unmount(path, err);
+	return fusermount_unmount(path, false, err);
 }
 
 /* The records of that directory: how many there are, and whether one has its server. */

@@ -9,7 +9,7 @@
 #include "base/fd.h"
 #include "base/mem.h"
 #include "ns/enter.h"
-#include "ns/fusermount.h"
+#include "base/fusermount.h"
 #include "ns/mount.h"
 #include "ns/probe_impl.h"
 
@@ -44,11 +44,11 @@ static int try_fusermount(const char *place, struct err *err)
 
 	if (r < 0)
 		return r;
-	fuse = fusermount_mount(place, "strake-doctor", err);
+	fuse = fusermount_mount(place, "fsname=strake-doctor", err);
 	if (fuse < 0)
 		return fuse;
 	close(fuse);
-	return fusermount_unmount(place, err);
+	return fusermount_unmount(place, false, err);
 }
 
 void probe_fusermount(int dirfd, const char *path, struct probe_result *ret)

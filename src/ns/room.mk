@@ -13,5 +13,4 @@ libns_a_SOURCES = \
 	src/ns/mount_tree.c src/ns/mount_tree.h \
 	src/ns/mountinfo.c src/ns/mountinfo.h \
 	src/ns/sys.c src/ns/sys.h \
-	src/ns/fusermount.c src/ns/fusermount.h \
 	src/ns/probe.c src/ns/probe_fuse.c src/ns/probe.h src/ns/probe_impl.h

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "ns/fusermount.h"
+#include "base/fusermount.h"
 #include "ns/mount.h"
 #include "ns/probe.h"
 
@@ -163,11 +163,11 @@ static int fuse_mount(void *ctx, struct err *err)
 	/* nobody answers, and with nobody left who could, nobody waits */
 	fd_closep(&fuse);
 	ns_want(stat(ns_scratch, &st) < 0 && errno == ENOTCONN);
-	r = fusermount_unmount(ns_scratch, err);
+	r = fusermount_unmount(ns_scratch, false, err);
 	if (r < 0)
 		return r;
 	ns_want(!fusermount_is_mounted(ns_scratch, "strake"));
-	ns_want(fusermount_unmount(ns_scratch, err) == -EINVAL);
+	ns_want(fusermount_unmount(ns_scratch, false, err) == -EINVAL);
 	return 0;
 }
 

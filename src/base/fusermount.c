@@ -7,7 +7,7 @@
  *
  * Nothing here looks at what is mounted: a file system without a server makes whoever asks it wait.
  */
-#include "ns/fusermount.h"
+#include "base/fusermount.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -117,11 +117,11 @@ static int receive(int socket)
 	return fd;
 }
 
-int fusermount_mount(const char *dir, const char *fsname, struct err *err)
+int fusermount_mount(const char *dir, const char *options, struct err *err)
 {
 	_cleanup_free_ char *program = find_program();
-	_cleanup_free_ char *option = xasprintf("fsname=%s", fsname);
-	char *const argv[] = {program, (char[]){"-o"}, option, (char[]){"--"}, (char *)dir, NULL};
+	char *const argv[] = {program,	      (char[]){"-o"}, (char *)options,
+			      (char[]){"--"}, (char *)dir,    NULL};
 	_cleanup_fd_ int ours = -1, theirs = -1;
 	char number[16];
 	int pair[2], r;
@@ -144,13 +144,12 @@ int fusermount_mount(const char *dir, const char *fsname, struct err *err)
 	return r < 0 ? err_set(err, EPROTO, PROGRAM " sent no descriptor") : r;
 }
 
-int fusermount_unmount(const char *dir, struct err *err)
+int fusermount_unmount(const char *dir, bool lazy, struct err *err)
 {
 	_cleanup_free_ char *program = NULL;
-	char *const words[] = {(char[]){"-u"}, (char[]){"--"}};
 	int code;
 
-	if (umount2(dir, UMOUNT_NOFOLLOW) == 0)
+	if (umount2(dir, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) == 0)
 		return 0;
 	code = errno;
 	if (code != EPERM)
@@ -158,8 +157,9 @@ int fusermount_unmount(const char *dir, struct err *err)
 	program = find_program();
 	if (!program)
 		return not_installed(err);
-	return run((char *const[]){program, words[0], words[1], (char *)dir, NULL}, "unmount", dir,
-		   err);
+	return run((char *const[]){program, lazy ? (char[]){"-uz"} : (char[]){"-u"}, (char[]){"--"},
+				   (char *)dir, NULL},
+		   "unmount", dir, err);
 }
 
 bool fusermount_is_mounted(const char *dir, const char *fsname)
