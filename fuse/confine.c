@@ -157,6 +157,8 @@ static const int calls[] = {
 	SCMP_SYS(rt_sigtimedwait),
 	SCMP_SYS(restart_syscall),
 	SCMP_SYS(sigaltstack),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
 	SCMP_SYS(sched_yield),
 	SCMP_SYS(sched_getaffinity),
 	SCMP_SYS(gettid),

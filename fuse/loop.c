@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "fuse/patience.h"
+
 enum {
 	TICK_NS = 1000000, /* of the watchdog */
 	IDLE_TICKS = 200,  /* after which it sleeps */
@@ -26,10 +28,11 @@ struct loop {
 	loop_handler handler;
 	void *arg;
 	unsigned int max;
-	_Atomic uint64_t lead; /* odd turns: at work on a request; even: waiting for one */
-	pthread_mutex_t lock;  /* of all below */
-	pthread_cond_t free;   /* the lead is nobody's */
-	pthread_cond_t active; /* the watchdog's */
+	struct patience patience; /* the leader's */
+	_Atomic uint64_t lead;	  /* odd turns: at work on a request; even: waiting for one */
+	pthread_mutex_t lock;	  /* of all below */
+	pthread_cond_t free;	  /* the lead is nobody's */
+	pthread_cond_t active;	  /* the watchdog's */
 	atomic_bool watching;
 	unsigned int idle, started;
 	pthread_t *thread;
@@ -151,7 +154,7 @@ static bool serve_one(struct worker *w)
 	struct loop *l = w->loop;
 	struct request r;
 	uint64_t lead;
-	int got = wire_read(l->wire, w->in, &r);
+	int got = patience_read(&l->patience, l->wire, w->in, &r);
 
 	if (got < 0) {
 		end(l, got == -ENODEV ? 0 : got);
@@ -249,6 +252,7 @@ int loop_run(struct wire *wire, const struct loop_options *options, loop_handler
 	pthread_mutex_init(&l.lock, NULL);
 	pthread_cond_init(&l.free, NULL);
 	pthread_cond_init(&l.active, NULL);
+	patience_init(&l.patience, wire);
 	l.started = 1; /* this one */
 	if (l.max > 1)
 		watched = pthread_create(&watchdog, NULL, watchdog_main, &l) == 0;

@@ -14,8 +14,6 @@
 #include "fuse/ops.h"
 #include "fuse/upper.h"
 
-enum { BIG_WRITE = 256 * 1024 };
-
 /* A descriptor for the message's file; what takes long on the way is handed over first. */
 static int open_for(struct server *s, struct node *n, bool write, struct backing **ret)
 {
@@ -134,8 +132,6 @@ void op_write(struct server *s, struct request *r)
 		wire_reply_error(r, -EINVAL);
 		return;
 	}
-	if (in->size > BIG_WRITE)
-		loop_hand_over();
 	error = open_for(s, node_of(s, r->in->nodeid), true, &b);
 	if (error == 0) {
 		if (s->wire.options.writeback && !(in->flags & O_DIRECT))

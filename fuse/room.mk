@@ -31,6 +31,7 @@ strake_overlayfs_SOURCES = \
 	fuse/confine.c fuse/confine.h \
 	fuse/wire.c fuse/wire.h \
 	fuse/loop.c fuse/loop.h \
+	fuse/patience.c fuse/patience.h \
 	fuse/ops.c fuse/ops_name.c fuse/ops_dir.c fuse/ops_file.c fuse/ops.h \
 	fuse/check.c fuse/check_walk.c fuse/check_times.c fuse/check_entry.c fuse/check.h fuse/check_impl.h \
 	fuse/flatten.c fuse/flatten_file.c

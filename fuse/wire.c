@@ -11,7 +11,7 @@ int wire_read(struct wire *w, char *buffer, struct request *ret)
 
 	if (n < 0) {
 		/* ENOENT: interrupted before it was read */
-		if (errno == EINTR || errno == EAGAIN || errno == ENOENT)
+		if (errno == EINTR || errno == ENOENT)
 			return 0;
 		return -errno;
 	}

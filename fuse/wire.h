@@ -44,7 +44,8 @@ struct request {
 };
 
 /* Reads one request into buffer (WIRE_BUFFER bytes). 1: *ret is it; 0: none (interrupted, or the
- * kernel took it back); -ENODEV: unmounted; or -errno. */
+ * kernel took it back); -EAGAIN: none yet, where reading does not block; -ENODEV: unmounted; or
+ * -errno. */
 int wire_read(struct wire *w, char *buffer, struct request *ret);
 
 /* Every request but forgets gets one reply. error: 0 or -errno. */
