@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -10,12 +11,8 @@
 #include "fuse/overlay.h"
 
 enum {
-	ENTRIES_MAX = 2000, /* looked at for one directory, with those below it */
-	DEPTH_MAX = 2,	    /* of those below it */
-	/* A look at a directory from the system's caches takes less: for all of it, and an entry.
-	 */
-	QUICK_NS = 100000,
-	QUICK_ENTRY_NS = 10000,
+	ENTRIES_MAX = 2000,	 /* looked at for one directory, with those below it */
+	DEPTH_MAX = 2,		 /* of those below it */
 	SLOW_FOR_NS = 100000000, /* how long a slow look makes the next ones expected to be so */
 	FILES = 16,		 /* read ahead at once */
 	FILE_MAX = 131072,	 /* bytes of each */
@@ -40,7 +37,7 @@ static void add(struct ahead *a, struct ahead_task task)
 		node_unref(&a->overlay->nodes, task.file);
 }
 
-uint64_t ahead_clock(void)
+static uint64_t now_ns(void)
 {
 	struct timespec t;
 
@@ -48,18 +45,29 @@ uint64_t ahead_clock(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-void ahead_took(struct ahead *a, uint64_t since, unsigned int entries)
+void ahead_before(struct ahead_look *l)
 {
-	const uint64_t now = ahead_clock();
+	struct rusage r = {0};
 
-	if (now - since > QUICK_NS + (uint64_t)entries * QUICK_ENTRY_NS)
-		atomic_store_explicit(&a->slow_until, now + SLOW_FOR_NS, memory_order_relaxed);
+	(void)getrusage(RUSAGE_THREAD, &r);
+	*l = (struct ahead_look){.reads = r.ru_inblock, .waits = r.ru_nvcsw};
+}
+
+/* The kernel counts what is read from a disk; what is asked of a server over a network shows in
+ * that it waits for every other entry at least. Some waits are for locks. */
+void ahead_after(struct ahead *a, const struct ahead_look *before)
+{
+	struct ahead_look now;
+
+	ahead_before(&now);
+	if (now.reads != before->reads || now.waits - before->waits > 2 + before->entries / 2)
+		atomic_store_explicit(&a->slow_until, now_ns() + SLOW_FOR_NS, memory_order_relaxed);
 }
 
 void ahead_directory(struct ahead *a, struct place *p)
 {
 	if (atomic_load_explicit(&a->running, memory_order_relaxed) &&
-	    ahead_clock() < atomic_load_explicit(&a->slow_until, memory_order_relaxed))
+	    now_ns() < atomic_load_explicit(&a->slow_until, memory_order_relaxed))
 		add(a, (struct ahead_task){.place = place_ref(p)});
 }
 
@@ -122,11 +130,13 @@ static int look_at_entry(void *arg, const char *name, uint64_t ino, mode_t type)
 
 static void look_at(struct ahead *a, struct place *p)
 {
-	const uint64_t since = ahead_clock();
 	unsigned int left = ENTRIES_MAX;
+	struct ahead_look look;
 
+	ahead_before(&look);
 	look_at_dir(a, p, 0, &left);
-	ahead_took(a, since, ENTRIES_MAX - left);
+	look.entries = ENTRIES_MAX - left;
+	ahead_after(a, &look);
 }
 
 /* --- files */

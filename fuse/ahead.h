@@ -4,7 +4,7 @@
  * A walk through a tree whose metadata are on disk waits for each directory; so does reading one
  * small file after another. Both follow the order of readdir, which is ours. What is read ahead is
  * thrown away: that the system has it in memory is all that is wanted. Nothing is done while all is
- * in memory, which is told by how long a look at a directory, or a read, takes.
+ * in memory, which is told by whether a look at a directory, or a read, has to wait.
  */
 #ifndef STRAKE_FUSE_AHEAD_H
 #define STRAKE_FUSE_AHEAD_H
@@ -33,7 +33,7 @@ struct ahead {
 	struct overlay *overlay;
 	pthread_t thread;
 	atomic_bool running;
-	_Atomic uint64_t slow_until; /* by ahead_clock(): metadata are on disk */
+	_Atomic uint64_t slow_until; /* nanoseconds: metadata are on disk */
 	uint64_t seen[AHEAD_SEEN];   /* the thread's own: inodes of directories, by hash */
 	pthread_mutex_t lock;	     /* of all below */
 	pthread_cond_t work;
@@ -46,11 +46,14 @@ struct ahead {
 void ahead_start(struct ahead *a, struct overlay *o);
 void ahead_stop(struct ahead *a);
 
-/* Nanoseconds of a clock that only goes on. */
-uint64_t ahead_clock(void);
-
-/* So many entries of a directory were looked at since then. */
-void ahead_took(struct ahead *a, uint64_t since, unsigned int entries);
+/* Around a look at a directory, by one thread: whether it had to wait for the disk, or a network.
+ */
+struct ahead_look {
+	long reads, waits; /* of the thread, before */
+	long entries;	   /* that were looked at: set by the caller */
+};
+void ahead_before(struct ahead_look *l);
+void ahead_after(struct ahead *a, const struct ahead_look *before);
 
 /* A directory in one layer is about to be listed. Does not wait; when there is much to do, or all
  * is in memory, it is forgotten. */

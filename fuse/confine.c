@@ -162,6 +162,7 @@ static const int calls[] = {
 	SCMP_SYS(sched_yield),
 	SCMP_SYS(sched_getaffinity),
 	SCMP_SYS(gettid),
+	SCMP_SYS(getrusage),
 	SCMP_SYS(getpid),
 	SCMP_SYS(tgkill),
 	SCMP_SYS(exit),

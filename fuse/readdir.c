@@ -62,13 +62,14 @@ static void look_ahead(struct overlay *o, struct node *child)
 	pthread_rwlock_unlock(&child->dir->lock);
 }
 
-/* *ret_n: how many were looked at. */
-static void entries(struct overlay *o, struct node *dir, uint64_t after, overlay_entry_fn fn,
-		    void *arg, unsigned int *ret_n)
+/* Returns how many were looked at. */
+static long entries(struct overlay *o, struct node *dir, uint64_t after, overlay_entry_fn fn,
+		    void *arg)
 {
 	bool walk = is_walk(o, dir);
 	struct dir *d = dir->dir;
 	const struct entry *e;
+	long n = 0;
 	int full = 0;
 
 	while (!full && (e = listing_after(d, after))) {
@@ -77,7 +78,7 @@ static void entries(struct overlay *o, struct node *dir, uint64_t after, overlay
 		int r = lookup_child(o, dir, name, &f);
 
 		after = e->hash;
-		++*ret_n;
+		n++;
 		if (r == -ENOENT)
 			continue;
 		if (r < 0) /* listed all the same: whoever asks for it learns why */
@@ -89,24 +90,25 @@ static void entries(struct overlay *o, struct node *dir, uint64_t after, overlay
 		if (full && f.node)
 			node_unref(&o->nodes, f.node);
 	}
+	return n;
 }
 
 int overlay_readdir(struct overlay *o, struct node *dir, uint64_t after, overlay_entry_fn fn,
 		    void *arg)
 {
-	const uint64_t since = ahead_clock();
 	struct dir *d = dir->dir;
-	unsigned int n = 0;
+	struct ahead_look look;
 	int r;
 
+	ahead_before(&look);
 	pthread_rwlock_rdlock(&d->lock);
 	r = d->removed ? 1 : dots(o, dir, after, fn, arg);
 	if (r == 0) {
 		r = need_listing(o, d);
 		if (r == 0)
-			entries(o, dir, after, fn, arg, &n);
+			look.entries = entries(o, dir, after, fn, arg);
 	}
 	pthread_rwlock_unlock(&d->lock);
-	ahead_took(&o->ahead, since, n);
+	ahead_after(&o->ahead, &look);
 	return r < 0 ? r : 0;
 }
