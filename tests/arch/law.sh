@@ -37,7 +37,7 @@ includes=$(awk '
 		n = split(FILENAME, part, "/")
 		room = part[1] == "fuse" ? "fuse" : n > 2 ? part[2] : "main"
 		# the overlay proper knows nothing of the protocol
-		protocol = part[2] ~ /^(wire|loop|main|ops(_[a-z]+)?)\.[ch]$/
+		protocol = part[2] ~ /^(wire|loop|patience|main|ops(_[a-z]+)?)\.[ch]$/
 		free = room == "main" || room == "cmd"
 		if (!free && !(room in level))
 			printf "%s: room %s has no level\n", FILENAME, room
@@ -51,7 +51,7 @@ includes=$(awk '
 		sub(/[">].*$/, "", header)
 		if (header in owner && room != owner[header])
 			printf "%s:%d: %s belongs to %s\n", FILENAME, FNR, header, owner[header]
-		if (room == "fuse" && !protocol && (header == "linux/fuse.h" || header ~ /^fuse\/(wire|ops|loop)\.h$/))
+		if (room == "fuse" && !protocol && (header == "linux/fuse.h" || header ~ /^fuse\/(wire|ops|loop|patience)\.h$/))
 			printf "%s:%d: the overlay must not know %s\n", FILENAME, FNR, header
 		if ((room, header) in forbidden)
 			printf "%s:%d: %s must not include %s\n", FILENAME, FNR, room, header
