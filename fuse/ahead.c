@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "fuse/dir.h"
 #include "fuse/overlay.h"
 
@@ -37,14 +37,6 @@ static void add(struct ahead *a, struct ahead_task task)
 		node_unref(&a->overlay->nodes, task.file);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 void ahead_before(struct ahead_look *l)
 {
 	struct rusage r = {0};
@@ -61,13 +53,14 @@ void ahead_after(struct ahead *a, const struct ahead_look *before)
 
 	ahead_before(&now);
 	if (now.reads != before->reads || now.waits - before->waits > 2 + before->entries / 2)
-		atomic_store_explicit(&a->slow_until, now_ns() + SLOW_FOR_NS, memory_order_relaxed);
+		atomic_store_explicit(&a->slow_until, clock_ns() + SLOW_FOR_NS,
+				      memory_order_relaxed);
 }
 
 void ahead_directory(struct ahead *a, struct place *p)
 {
 	if (atomic_load_explicit(&a->running, memory_order_relaxed) &&
-	    now_ns() < atomic_load_explicit(&a->slow_until, memory_order_relaxed))
+	    clock_ns() < atomic_load_explicit(&a->slow_until, memory_order_relaxed))
 		add(a, (struct ahead_task){.place = place_ref(p)});
 }
 

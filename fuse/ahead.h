@@ -33,9 +33,9 @@ struct ahead {
 	struct overlay *overlay;
 	pthread_t thread;
 	atomic_bool running;
-	_Atomic uint64_t slow_until; /* nanoseconds: metadata are on disk */
-	uint64_t seen[AHEAD_SEEN];   /* the thread's own: inodes of directories, by hash */
-	pthread_mutex_t lock;	     /* of all below */
+	_Atomic int64_t slow_until; /* by clock_ns(): metadata are on disk */
+	uint64_t seen[AHEAD_SEEN];  /* the thread's own: inodes of directories, by hash */
+	pthread_mutex_t lock;	    /* of all below */
 	pthread_cond_t work;
 	struct ahead_task task[AHEAD_TASKS]; /* ring */
 	unsigned int first, n;

@@ -1,6 +1,5 @@
 /* Changing attributes. */
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "format/override_stat.h"

@@ -147,32 +147,32 @@ int marks_read(struct place *dir, const char *name, mode_t type, struct marks *r
 	return r;
 }
 
-/* A mark of the kernel's overlay, whoever's it is. */
-static ssize_t kernels_mark(struct place *dir, const char *name, const char *mark, char *value,
-			    size_t size)
+/* Whether a mark of the kernel's overlay is there, by either prefix. value: what it says; 0:
+ * whatever. */
+static bool has_kernels_mark(struct place *dir, const char *name, const char *mark, char value)
 {
-	ssize_t n = -ENODATA;
+	char key[64], text[4];
 
-	for (size_t i = 0; n < 0 && i < KERNELS; i++) {
-		char key[64];
+	for (size_t i = 0; i < KERNELS; i++) {
+		ssize_t n;
 
 		snprintf(key, sizeof(key), "%s%s", prefixes[i], mark);
-		n = dir->layer->source->getxattr(dir, name, key, value, size);
+		n = dir->layer->source->getxattr(dir, name, key, text, sizeof(text));
+		if (n >= 0 && (!value || (n == 1 && text[0] == value)))
+			return true;
 	}
-	return n;
+	return false;
 }
 
 bool mark_is_whiteout(struct place *dir, const char *name, const struct stat *st)
 {
-	char value[4];
-
 	if (whiteout_is_device(st))
 		return true;
 	/* Only in layers that images bring; the kernel writes them nowhere itself. Blocks say
 	 * nothing: they are also those of the xattrs. */
 	if (!S_ISREG(st->st_mode) || st->st_size || dir->layer->upper)
 		return false;
-	return kernels_mark(dir, name, MARK_WHITEOUT, value, sizeof(value)) >= 0;
+	return has_kernels_mark(dir, name, MARK_WHITEOUT, 0);
 }
 
 bool mark_is_hidden_name(const struct layer *layer, const char *name)
@@ -182,11 +182,7 @@ bool mark_is_hidden_name(const struct layer *layer, const char *name)
 
 bool mark_has_xattr_whiteouts(struct place *dir)
 {
-	char value[4];
-
-	if (dir->layer->upper)
-		return false;
-	return kernels_mark(dir, "", MARK_OPAQUE, value, sizeof(value)) == 1 && value[0] == 'x';
+	return !dir->layer->upper && has_kernels_mark(dir, "", MARK_OPAQUE, 'x');
 }
 
 bool mark_has_wh_file(struct place *dir, const char *name)

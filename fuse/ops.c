@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 const char *arg_name(const struct request *r, size_t skip, unsigned int k)
@@ -229,35 +229,27 @@ static void run(struct server *s, struct request *r)
 		op->run(s, r);
 }
 
-static double seconds(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
 /* "READ node 7f... 12.3 us: No such file", one line a message. */
-static void trace(struct request *r, double begin)
+static void trace(struct request *r, int64_t begin)
 {
 	uint32_t code = r->in->opcode;
 	const char *name = code < ARRAY_SIZE(ops) && ops[code].name ? ops[code].name : "?";
 
 	fprintf(stderr, "strake-overlayfs: %s (%u) node %llx pid %u: %s, %.1f us\n", name, code,
 		(unsigned long long)r->in->nodeid, r->in->pid,
-		r->error ? strerror(-r->error) : "ok", (seconds() - begin) * 1e6);
+		r->error ? strerror(-r->error) : "ok", (double)(clock_ns() - begin) / 1e3);
 }
 
 void ops_handle(void *arg, struct request *r)
 {
 	struct server *s = arg;
-	double begin;
+	int64_t begin;
 
 	if (!s->trace) {
 		run(s, r);
 		return;
 	}
-	begin = seconds();
+	begin = clock_ns();
 	run(s, r);
 	trace(r, begin);
 }

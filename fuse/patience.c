@@ -5,7 +5,8 @@
 #include <poll.h>
 #include <sched.h>
 #include <stdint.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 enum {
 	LOOK_NS = 30000, /* a request that follows another comes within */
@@ -26,14 +27,6 @@ void patience_init(struct patience *p, struct wire *wire)
 		(void)fcntl(wire->fd, F_SETFL, flags | O_NONBLOCK);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
-}
-
 static void remember(struct patience *p, bool soon)
 {
 	if (soon)
@@ -45,23 +38,23 @@ static void remember(struct patience *p, bool soon)
 int patience_read(struct patience *p, struct wire *wire, char *buffer, struct request *ret)
 {
 	int r = wire_read(wire, buffer, ret);
-	uint64_t since;
+	int64_t since;
 
 	if (r != -EAGAIN)
 		return r;
-	since = now_ns();
+	since = clock_ns();
 	if (p->luck >= LUCK_NEEDED && !p->never) {
 		do {
 			sched_yield();
 			r = wire_read(wire, buffer, ret);
-		} while (r == -EAGAIN && now_ns() - since < LOOK_NS);
+		} while (r == -EAGAIN && clock_ns() - since < LOOK_NS);
 	}
 	if (r == -EAGAIN) {
 		struct pollfd fd = {.fd = wire->fd, .events = POLLIN};
 
 		(void)poll(&fd, 1, -1);
 		r = wire_read(wire, buffer, ret);
-		remember(p, now_ns() - since < SOON_NS);
+		remember(p, clock_ns() - since < SOON_NS);
 	} else {
 		remember(p, true);
 	}

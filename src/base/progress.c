@@ -1,6 +1,7 @@
 #include "base/progress.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -10,7 +11,6 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Theory of operation of the bars. The display is the block of lines directly above the cursor,
@@ -44,14 +44,6 @@ struct progress {
 	size_t drawn_width; /* columns the terminal had then */
 	int64_t drawn_at;   /* ms */
 };
-
-static int64_t progress_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void progress_terminal(size_t *ret_rows, size_t *ret_columns)
 {
@@ -183,7 +175,7 @@ static void progress_draw(struct progress *p, bool all)
 	fd_write_all(STDERR_FILENO, b.data, b.len);
 	p->drawn = lines;
 	p->drawn_width = columns - 1;
-	p->drawn_at = progress_now();
+	p->drawn_at = clock_ms();
 }
 
 /* log's hooks: takes the bars off the screen for a line, and puts them back below it. The lock is
@@ -253,7 +245,7 @@ int progress_add(struct progress *p, const char *name, uint64_t total)
 	number = (int)p->n;
 	item = &p->items[p->n++];
 	*item = (struct progress_item){.name = log_printable(name), .state = "", .total = total};
-	if (p->tty && progress_now() - p->drawn_at >= PROGRESS_INTERVAL_MS)
+	if (p->tty && clock_ms() - p->drawn_at >= PROGRESS_INTERVAL_MS)
 		progress_draw(p, false);
 	pthread_mutex_unlock(&p->lock);
 	return number;
@@ -284,7 +276,7 @@ void progress_set(struct progress *p, int item, uint64_t done)
 			i->started = true;
 			progress_plain(i);
 		}
-		if (p->tty && progress_now() - p->drawn_at >= PROGRESS_INTERVAL_MS)
+		if (p->tty && clock_ms() - p->drawn_at >= PROGRESS_INTERVAL_MS)
 			progress_draw(p, false);
 	}
 	pthread_mutex_unlock(&p->lock);

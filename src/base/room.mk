@@ -1,7 +1,7 @@
 # base (L0): what every room stands on. sha256.o is only pulled into the libexec programs.
 noinst_LIBRARIES += libbase.a
 libbase_a_SOURCES = \
-	src/base/banned.h src/base/limits.h \
+	src/base/banned.h src/base/limits.h src/base/clock.h \
 	src/base/err.c src/base/err.h \
 	src/base/log.c src/base/log.h \
 	src/base/mem.c src/base/mem.h \

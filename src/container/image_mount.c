@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/fusermount.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -36,7 +37,6 @@
 #include "container/rootfs.h"
 #include "container/state.h"
 #include "container/state_impl.h"
-#include "base/fusermount.h"
 #include "ns/mountinfo.h"
 
 #define FSNAME "strake" /* as in overlay_server_options() */

@@ -25,9 +25,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -73,14 +73,6 @@ struct pull_run {
 	struct job *jobs;
 	size_t n, running, done, fetched;
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static void show(struct job *job, const char *state)
 {
@@ -193,7 +185,7 @@ static int job_start(struct pull_run *run, struct job *job, struct err *err)
 		if (r < 0)
 			return r;
 		/* There by now: the next look finds it. */
-		job->due_ms = now_ms() + (r == BLOB_BUSY ? BUSY_POLL_MS : 0);
+		job->due_ms = clock_ms() + (r == BLOB_BUSY ? BUSY_POLL_MS : 0);
 		if (r == BLOB_BUSY)
 			show(job, "waiting");
 		return 0;
@@ -297,7 +289,7 @@ static bool job_ended(const struct job *job)
 
 static int start_jobs(struct pull_run *run, struct err *err)
 {
-	int64_t now = now_ms();
+	int64_t now = clock_ms();
 
 	for (size_t i = 0; i < run->n && run->running < LIMIT_PARALLEL_DOWNLOADS; i++) {
 		struct job *job = &run->jobs[i];
@@ -344,7 +336,7 @@ static int64_t ingest_patience(struct job *job, int64_t now)
 /* How long nothing can happen that curl does not notice. */
 static int patience(const struct pull_run *run)
 {
-	int64_t now = now_ms(), ms = IDLE_POLL_MS;
+	int64_t now = clock_ms(), ms = IDLE_POLL_MS;
 
 	for (size_t i = 0; i < run->n; i++) {
 		struct job *job = &run->jobs[i];

@@ -54,7 +54,8 @@ static bool parse_line(char *line, struct mountinfo_line *ret)
 	return true;
 }
 
-size_t mountinfo_parse(char *text, struct mountinfo_line **ret_lines)
+/* Returns the number of lines, which are malloced. */
+static size_t parse(char *text, struct mountinfo_line **ret_lines)
 {
 	struct mountinfo_line *lines = NULL;
 	size_t n = 0, cap = 0;
@@ -78,7 +79,7 @@ int mountinfo_read(char **ret_text, struct mountinfo_line **ret_lines, size_t *r
 	int r = fd_read_file(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, ret_text, NULL, err);
 
 	if (r == 0)
-		*ret_n = mountinfo_parse(*ret_text, ret_lines);
+		*ret_n = parse(*ret_text, ret_lines);
 	return r;
 }
 
@@ -127,7 +128,7 @@ static bool has_elsewhere(int proc, const char *pid, const char *dir,
 
 	if (fd_read_file(proc, path, MOUNTINFO_MAX, &text, NULL, NULL) < 0)
 		return false;
-	n = mountinfo_parse(text, &lines);
+	n = parse(text, &lines);
 	for (size_t i = 0; i < n; i++)
 		if (device_of(&lines[i]) == m->device &&
 		    (!str_eq(lines[i].point, dir) ||

@@ -13,11 +13,8 @@ struct mountinfo_line {
 	char *point;		   /* unescaped; into the text */
 };
 
-/* Cuts a mountinfo's text into lines; one that is not understood is left out. *ret_lines is
- * malloced, and points into text. Returns their number. */
-size_t mountinfo_parse(char *text, struct mountinfo_line **ret_lines);
-
-/* Reads and parses that of this process. *ret_text and *ret_lines are malloced. */
+/* That of this process; a line that is not understood is left out. Both are malloced, and the lines
+ * point into the text. */
 int mountinfo_read(char **ret_text, struct mountinfo_line **ret_lines, size_t *ret_n,
 		   struct err *err);
 

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/fusermount.h"
 #include "base/mem.h"
 #include "ns/enter.h"
-#include "base/fusermount.h"
 #include "ns/mount.h"
 #include "ns/probe_impl.h"
 

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -55,7 +56,7 @@ void authorize_release(struct registry_client *c)
 static struct token *find_token(struct registry_client *c, const char *scope)
 {
 	struct token **at = &c->tokens;
-	int64_t now = client_now();
+	int64_t now = clock_ms();
 
 	while (*at) {
 		struct token *t = *at;
@@ -159,7 +160,7 @@ static int keep_token(struct registry_client *c, const struct call *call, const 
 	t = xcalloc(1, sizeof(*t));
 	t->scope = xstrdup(scope);
 	t->authorization = xasprintf("Bearer %s", value);
-	t->expires_ms = client_now() + (lifetime - TOKEN_MARGIN) * 1000;
+	t->expires_ms = clock_ms() + (lifetime - TOKEN_MARGIN) * 1000;
 	t->next = c->tokens;
 	c->tokens = t;
 	wipe_free(value);

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -143,7 +144,7 @@ static void call_wait(struct call *call, int64_t ms)
 {
 	end_transfer(call);
 	call->state = CALL_WAITING;
-	call->due_ms = client_now() + ms;
+	call->due_ms = clock_ms() + ms;
 }
 
 /* ---- beginning an attempt */
@@ -415,7 +416,7 @@ static void judge(struct call *call)
 
 void call_step(struct call *call)
 {
-	if (call->state == CALL_WAITING && client_now() >= call->due_ms)
+	if (call->state == CALL_WAITING && clock_ms() >= call->due_ms)
 		begin(call);
 	if (call->state == CALL_RUNNING && http_outcome(call->transfer) != HTTP_PENDING)
 		judge(call);
@@ -439,7 +440,7 @@ int call_perform(struct registry_client *c, const struct call_request *request, 
 		r = client_check_interrupt(c, err);
 		if (r < 0)
 			return r;
-		wait = call_due(call) == INT64_MAX ? 200 : call_due(call) - client_now();
+		wait = call_due(call) == INT64_MAX ? 200 : call_due(call) - clock_ms();
 		r = http_turn(c->http, wait < 0 ? 0 : wait > 200 ? 200 : (int)wait, err);
 		if (r < 0)
 			return r;

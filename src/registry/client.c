@@ -2,8 +2,8 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -12,14 +12,6 @@
 #include "oci/media_type.h"
 #include "registry/client_impl.h"
 #include "registry/url.h"
-
-int64_t client_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 int client_check_interrupt(const struct registry_client *c, struct err *err)
 {
@@ -30,9 +22,9 @@ int client_check_interrupt(const struct registry_client *c, struct err *err)
 
 int client_sleep(struct registry_client *c, int64_t ms, struct err *err)
 {
-	int64_t end = client_now() + ms, left;
+	int64_t end = clock_ms() + ms, left;
 
-	while ((left = end - client_now()) > 0) {
+	while ((left = end - clock_ms()) > 0) {
 		int r = client_check_interrupt(c, err);
 
 		if (r == 0)

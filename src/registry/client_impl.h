@@ -10,7 +10,7 @@
 struct token {
 	char *scope;	     /* what was asked for; "" for none */
 	char *authorization; /* "Bearer ..." */
-	int64_t expires_ms;  /* on client_now()'s clock */
+	int64_t expires_ms;  /* on clock_ms()'s clock */
 	struct token *next;
 };
 
@@ -37,8 +37,6 @@ struct registry_client {
 #define CLIENT_BACKOFF_MS 250
 #define CLIENT_STALL_SECONDS 30
 
-/* Milliseconds of CLOCK_MONOTONIC. */
-int64_t client_now(void);
 /* -EINTR when the caller's signal flag is set. */
 int client_check_interrupt(const struct registry_client *c, struct err *err);
 /* Turns the loop for ms, so that fetches go on while the caller waits. */

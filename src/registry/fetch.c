@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -240,7 +241,7 @@ int registry_client_run(struct registry_client *c, int timeout_ms, struct err *e
 	for (struct registry_fetch *f = c->fetches; f; f = f->next)
 		if (f->call && call_due(f->call) < due)
 			due = call_due(f->call);
-	now = client_now();
+	now = clock_ms();
 	if (due != INT64_MAX && due - now < timeout_ms)
 		timeout_ms = due > now ? (int)(due - now) : 0;
 	r = client_check_interrupt(c, err);

@@ -255,6 +255,23 @@ static bool is_whiteout(bool upper, const struct stat *st, const struct fake_xat
 	return is;
 }
 
+START_TEST(both_kinds)
+{
+	static const struct fake_xattr both[] = {{"user.overlay.opaque", "y", WHOLE},
+						 {"trusted.overlay.opaque", "x", WHOLE},
+						 {0}},
+				       opaque[] = {{"user.overlay.opaque", "y", WHOLE}, {0}};
+	struct place *p = fake_place(false, false);
+
+	/* one prefix's mark does not hide what the other's says */
+	fake_xattrs = both;
+	ck_assert(mark_has_xattr_whiteouts(p));
+	fake_xattrs = opaque;
+	ck_assert(!mark_has_xattr_whiteouts(p));
+	fake_release(p);
+}
+END_TEST
+
 START_TEST(whiteouts)
 {
 	static const struct fake_xattr user[] = {{"user.overlay.whiteout", "", 0}, {0}},
@@ -395,6 +412,7 @@ TCase *fuse_marks_case(void)
 	tcase_add_test(tc, types_without);
 	tcase_add_test(tc, lists);
 	tcase_add_test(tc, whiteouts);
+	tcase_add_test(tc, both_kinds);
 	tcase_add_test(tc, hidden_names);
 	return tc;
 }

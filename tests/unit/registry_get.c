@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "base/sha256.h"
@@ -236,13 +237,13 @@ START_TEST(manifest_after_troubles)
 	struct server *s = server_start(answer_third_time, NULL);
 	struct registry_client *c = client_for(s, NULL);
 	_cleanup_free_ char *text = NULL;
-	int64_t begin = client_now();
+	int64_t begin = clock_ms();
 	struct err err;
 
 	ck_assert_int_eq(get_manifest(c, "1", &text, &err), 0);
 	ck_assert_str_eq(text, MANIFEST);
 	ck_assert_uint_eq(server_count(s), 4);
-	ck_assert_int_ge(client_now() - begin, 1000);
+	ck_assert_int_ge(clock_ms() - begin, 1000);
 	registry_client_free(c);
 	server_stop(s);
 }
